@@ -1,0 +1,48 @@
+# tidewaiter: `make demo` and `make test` work on a fresh machine that has python3 (3.11 or newer) and make.
+.PHONY: demo test lint bench image lock install-yaml clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python -m
+PIP    := $(RUN) pip --disable-pip-version-check -q
+CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
+
+demo: $(VENV)/.run  ## one registry, one webhook, nine pods: what is admitted and why
+	@$(RUN) webhook demo
+
+test: $(VENV)/.dev  ## everything; tests on real components need Go and are skipped, with a word, where it is missing
+	$(RUN) pytest --cov --cov-report=
+	$(RUN) coverage report --include='$(CORE)' --fail-under=100
+	$(RUN) coverage report
+
+lint: $(VENV)/.dev  ## format, style, types, layers
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.dev  ## our figures beside a bare echo server's, in one run
+	$(RUN) benchmarks.run
+
+image: ## the container image, with buildah
+	buildah bud -t tidewaiter:latest .
+
+lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and without addresses
+	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("tidewaiter needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,3 @@
+"""tidewaiter: a Kubernetes validating admission webhook."""
+
+__version__ = "0.1.0"
