@@ -1,0 +1,80 @@
+"""The closed table of finding codes: a contract with users, who match on them in dashboards, exemptions and runbooks.
+
+A code is never renamed or given another meaning. The documentation lists each with its sentence from `MEANINGS`.
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What a finding is about; the value is what messages, logs, metrics and reports show."""
+
+    REFERENCE_INVALID = "REFERENCE_INVALID"
+    REGISTRY_NOT_ALLOWED = "REGISTRY_NOT_ALLOWED"
+    DIGEST_DENIED = "DIGEST_DENIED"
+    TAG_NOT_PINNED = "TAG_NOT_PINNED"
+    IMAGE_UNMATCHED = "IMAGE_UNMATCHED"
+    IMAGE_NOT_FOUND = "IMAGE_NOT_FOUND"
+    NOT_SIGNED = "NOT_SIGNED"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNER_NOT_ALLOWED = "SIGNER_NOT_ALLOWED"
+    TOO_FEW_SIGNERS = "TOO_FEW_SIGNERS"
+    RUN_AS_NON_ROOT = "RUN_AS_NON_ROOT"
+    CAPABILITIES_NOT_DROPPED = "CAPABILITIES_NOT_DROPPED"
+    CAPABILITY_NOT_ALLOWED = "CAPABILITY_NOT_ALLOWED"
+    READ_ONLY_ROOT_FILESYSTEM = "READ_ONLY_ROOT_FILESYSTEM"
+    NO_POLICY_MATCHES = "NO_POLICY_MATCHES"
+    OBJECT_INVALID = "OBJECT_INVALID"
+    REGISTRY_RESPONSE_INVALID = "REGISTRY_RESPONSE_INVALID"
+    CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
+    CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
+    REGISTRY_RATE_LIMITED = "REGISTRY_RATE_LIMITED"
+    VERIFICATION_TIMED_OUT = "VERIFICATION_TIMED_OUT"
+    NAMESPACE_UNKNOWN = "NAMESPACE_UNKNOWN"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+MEANINGS: dict[Code, str] = {
+    Code.REFERENCE_INVALID: "The image reference does not follow the grammar that kubelet reads, or is of a kind that cannot be judged.",
+    Code.REGISTRY_NOT_ALLOWED: "The image's registry and repository are not in `images.allow`, or are in `images.deny`.",
+    Code.DIGEST_DENIED: "The image's digest is listed in `images.denyDigests`.",
+    Code.TAG_NOT_PINNED: "The image is named by a tag, which can move after it was judged; the policy wants a digest.",
+    Code.IMAGE_UNMATCHED: "No entry of `images.verify` speaks about this image, and `images.unmatched` is Deny.",
+    Code.IMAGE_NOT_FOUND: "The registry answered that it has no such image.",
+    Code.NOT_SIGNED: "Neither a cosign signature nor a Sigstore bundle that signs the image lies beside it.",
+    Code.SIGNATURE_INVALID: "Signatures were found, and none of them is a well-formed signature of this digest.",
+    Code.SIGNER_NOT_ALLOWED: "Signatures were found, and none of them is by an authority that the policy accepts.",
+    Code.TOO_FEW_SIGNERS: "Fewer distinct authorities signed than the policy's minimum.",
+    Code.RUN_AS_NON_ROOT: "The container may run as root.",
+    Code.CAPABILITIES_NOT_DROPPED: "The container keeps Linux capabilities that the policy wants dropped.",
+    Code.CAPABILITY_NOT_ALLOWED: "The container adds a Linux capability that the policy does not allow.",
+    Code.READ_ONLY_ROOT_FILESYSTEM: "The container can write to its root filesystem.",
+    Code.NO_POLICY_MATCHES: "No Enforce or Warn policy speaks about this pod.",
+    Code.OBJECT_INVALID: "The object is not what the request says it is, or cannot be read.",
+    Code.REGISTRY_RESPONSE_INVALID: "The registry's answer was malformed, over a ceiling, or not the content its digest names.",
+    Code.CREDENTIALS_MISSING: "The registry wants credentials, and there are none for it.",
+    Code.CREDENTIALS_REFUSED: "The registry refused the credentials there are for it.",
+    Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",
+    Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
+    Code.VERIFICATION_TIMED_OUT: "Verification did not end within the time of the request; it goes on, and a retry finds its result.",
+    Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, so a policy's `namespaceSelector` cannot be decided.",
+    Code.INTERNAL_ERROR: "tidewaiter failed; its log has the request and the reason.",
+}
+"""One sentence for each code, as the documentation shows it."""
+
+INCONCLUSIVE = frozenset(
+    {
+        Code.CREDENTIALS_MISSING,
+        Code.CREDENTIALS_REFUSED,
+        Code.REGISTRY_UNAVAILABLE,
+        Code.REGISTRY_RATE_LIMITED,
+        Code.VERIFICATION_TIMED_OUT,
+        Code.NAMESPACE_UNKNOWN,
+        Code.INTERNAL_ERROR,
+    }
+)
+"""Codes that say "could not be found out" rather than "no": exit code 3 on the command line."""
+
+TRANSIENT = frozenset({Code.REGISTRY_UNAVAILABLE, Code.REGISTRY_RATE_LIMITED, Code.VERIFICATION_TIMED_OUT})
+"""The codes for which a policy's `onError` decides: a later try may well succeed. All others deny whatever it says."""

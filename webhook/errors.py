@@ -1,0 +1,71 @@
+"""What adapters raise when a question could not be answered; each class knows its finding code.
+
+"No" is a value, never one of these. `webhook.admission.decide` is the one place that turns them into findings, and
+messages are written for the pod's developer: no secrets, no text that a registry sent.
+"""
+
+from typing import ClassVar
+
+from webhook.codes import Code
+
+
+class TidewaiterError(Exception):
+    """Base of all errors that cross a module's border on purpose."""
+
+
+class ConfigurationError(TidewaiterError):
+    """Flags, environment, policies or files that the program was started with cannot be used. Exit code 2."""
+
+
+class NotFoundOutError(TidewaiterError):
+    """A question about an image got no usable answer. `code` says which finding it becomes."""
+
+    code: ClassVar[Code]
+
+
+class RegistryUnavailableError(NotFoundOutError):
+    """Transport failure or 5xx: no connection, a broken one, a bad certificate, an address that may not be dialled."""
+
+    code = Code.REGISTRY_UNAVAILABLE
+
+
+class RegistryRateLimitedError(NotFoundOutError):
+    """429."""
+
+    code = Code.REGISTRY_RATE_LIMITED
+
+
+class RegistryResponseError(NotFoundOutError):
+    """An answer that is malformed, over a ceiling, or other content than its digest names."""
+
+    code = Code.REGISTRY_RESPONSE_INVALID
+
+
+class CredentialsMissingError(NotFoundOutError):
+    """401 or 403 to an anonymous caller."""
+
+    code = Code.CREDENTIALS_MISSING
+
+
+class CredentialsRefusedError(NotFoundOutError):
+    """401 or 403 although credentials were sent."""
+
+    code = Code.CREDENTIALS_REFUSED
+
+
+class ImageNotFoundError(NotFoundOutError):
+    """404 for the image itself."""
+
+    code = Code.IMAGE_NOT_FOUND
+
+
+class NamespaceUnknownError(NotFoundOutError):
+    """The API server gave no labels for a namespace."""
+
+    code = Code.NAMESPACE_UNKNOWN
+
+
+class VerificationTimedOutError(NotFoundOutError):
+    """The time of this request is over; the work behind it goes on."""
+
+    code = Code.VERIFICATION_TIMED_OUT
