@@ -1,0 +1,240 @@
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook.pods import (
+    BY_KIND,
+    BY_RESOURCE,
+    KINDS,
+    POD,
+    Container,
+    ContainerKind,
+    ImageUse,
+    Kind,
+    Pod,
+    PodSecurityContext,
+    PodSpec,
+    SecurityContext,
+    pod,
+    pod_spec,
+)
+
+SPEC = {"containers": [{"name": "app", "image": "nginx"}]}
+TEMPLATE = {"metadata": {"name": "ignored"}, "spec": SPEC}
+
+OBJECTS: dict[str, dict[str, Any]] = {
+    "Pod": {"spec": SPEC},
+    "PodTemplate": {"template": TEMPLATE},
+    "ReplicationController": {"spec": {"replicas": 2, "template": TEMPLATE}},
+    "Deployment": {"spec": {"replicas": 2, "template": TEMPLATE}},
+    "ReplicaSet": {"spec": {"template": TEMPLATE}},
+    "StatefulSet": {"spec": {"template": TEMPLATE}},
+    "DaemonSet": {"spec": {"template": TEMPLATE}},
+    "Job": {"spec": {"template": TEMPLATE}},
+    "CronJob": {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": TEMPLATE}}}},
+}
+
+
+def made(spec: dict[str, Any]) -> Pod:
+    return pod(msgspec.convert(spec, PodSpec))
+
+
+def decoded(kind: Kind, document: dict[str, Any]) -> PodSpec | None:
+    return pod_spec(msgspec.convert({"kind": kind.kind, **document}, kind.struct))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_finds_the_pod_of_every_kind_where_its_path_says(kind: Kind) -> None:
+    document = OBJECTS[kind.kind]
+    found: Any = document
+    for step in kind.spec_path.split("."):
+        found = found[step]
+    assert found is SPEC
+    spec = decoded(kind, document)
+    assert spec is not None
+    assert [use.path for use in pod(spec, kind.spec_path).images] == [f"{kind.spec_path}.containers[0].image"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        ("Pod", {}),
+        ("Pod", {"spec": None}),
+        ("PodTemplate", {}),
+        ("PodTemplate", {"template": None}),
+        ("PodTemplate", {"template": {"spec": None}}),
+        ("ReplicationController", {}),
+        ("ReplicationController", {"spec": None}),
+        ("ReplicationController", {"spec": {"template": None}}),
+        ("Deployment", {"spec": {"template": {}}}),
+        ("CronJob", {}),
+        ("CronJob", {"spec": {}}),
+        ("CronJob", {"spec": {"jobTemplate": None}}),
+        ("CronJob", {"spec": {"jobTemplate": {}}}),
+        ("CronJob", {"spec": {"jobTemplate": {"spec": {"template": None}}}}),
+    ],
+)
+def test_an_object_without_a_pod_has_none(kind: str, document: dict[str, Any]) -> None:
+    (wanted,) = [each for each in KINDS if each.kind == kind]
+    assert decoded(wanted, document) is None
+
+
+def test_knows_each_kind_by_both_its_names() -> None:
+    assert len(BY_KIND) == len(BY_RESOURCE) == len(KINDS) == len(OBJECTS)
+    assert BY_KIND["batch", "CronJob"] is BY_RESOURCE["batch", "cronjobs"]
+    assert [kind for kind in KINDS if kind.is_pod] == [POD]
+
+
+def test_a_container_of_each_list_knows_its_path_and_its_kind() -> None:
+    spec = {
+        "ephemeralContainers": [{"name": "debug", "image": "e"}],
+        "containers": [{"name": "app", "image": "a"}, {"name": "web", "image": "b", "restartPolicy": "Always"}],
+        "initContainers": [
+            {"name": "setup", "image": "i", "restartPolicy": "Never"},
+            {"name": "proxy", "image": "s", "restartPolicy": "Always"},
+        ],
+    }
+    assert made(spec).containers == (
+        Container("setup", "spec.initContainers[0]", ContainerKind.INIT, "i", SecurityContext()),
+        Container("proxy", "spec.initContainers[1]", ContainerKind.SIDECAR, "s", SecurityContext()),
+        Container("app", "spec.containers[0]", ContainerKind.REGULAR, "a", SecurityContext()),
+        Container("web", "spec.containers[1]", ContainerKind.REGULAR, "b", SecurityContext()),
+        Container("debug", "spec.ephemeralContainers[0]", ContainerKind.EPHEMERAL, "e", SecurityContext()),
+    )
+
+
+def test_images_are_those_of_containers_and_of_image_volumes() -> None:
+    spec = {
+        "volumes": [
+            {"name": "cache", "emptyDir": {}},
+            {"name": "model", "image": {"reference": "models/big", "pullPolicy": "Always"}},
+            {"name": "nothing", "image": None},
+            {"name": "blank", "image": {}},
+            {"name": "null", "image": {"reference": None}},
+        ],
+        "containers": [{"name": "app", "image": "nginx"}, {"name": "without"}],
+    }
+    assert made(spec).images == (
+        ImageUse("spec.containers[0].image", "app", "nginx"),
+        ImageUse("spec.containers[1].image", "without", ""),
+        ImageUse("spec.volumes[1].image.reference", "", "models/big"),
+        ImageUse("spec.volumes[3].image.reference", "", ""),
+        ImageUse("spec.volumes[4].image.reference", "", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"containers": None, "initContainers": None, "ephemeralContainers": None, "volumes": None},
+        {"containers": [], "initContainers": [], "ephemeralContainers": [], "volumes": []},
+        {"securityContext": None, "os": None},
+        {"securityContext": {}, "os": {}},
+        {"securityContext": {"runAsNonRoot": None, "runAsUser": None}, "os": {"name": None}},
+    ],
+)
+def test_null_is_as_good_as_absent_and_a_pod_without_containers_is_empty(spec: dict[str, Any]) -> None:
+    assert made(spec) == Pod("spec", PodSecurityContext(), windows=False, containers=(), images=())
+
+
+@pytest.mark.parametrize("name", ["Windows", "WINDOWS", "windows ", "windows\n", "\uff57indows", "linux", ""])
+def test_only_the_exact_name_is_windows(name: str) -> None:
+    assert made({"os": {"name": "windows"}}).windows
+    assert not made({"os": {"name": name}}).windows
+
+
+def container(name: str, image: str = "nginx", **security: Any) -> dict[str, Any]:
+    return {"name": name, "image": image, "securityContext": security}
+
+
+OLD: dict[str, Any] = {
+    "initContainers": [container("setup")],
+    "containers": [container("app"), container("web")],
+    "ephemeralContainers": [container("debug", runAsUser=0), container("trace")],
+    "volumes": [{"image": {"reference": "model"}}],
+    "securityContext": {"runAsNonRoot": True},
+}
+
+
+def changes(**fields: Any) -> tuple[list[str], list[str]]:
+    """Paths of the containers and of the images that are left to judge when these fields of the old pod change."""
+    left = made({**OLD, **fields}).since(made(OLD))
+    return [each.path for each in left.containers], [use.path for use in left.images]
+
+
+def test_an_update_that_touches_nothing_leaves_nothing_to_judge() -> None:
+    assert changes() == ([], [])
+    assert made(OLD).since(made(OLD)) == made(OLD).nothing()
+
+
+def test_another_image_is_judged_and_its_container_is_not() -> None:
+    assert changes(containers=[container("app"), container("web", "evil")]) == ([], ["spec.containers[1].image"])
+
+
+def test_images_that_change_places_are_both_judged() -> None:
+    before = made({"containers": [container("app", "a"), container("web", "b")]})
+    after = made({"containers": [container("app", "b"), container("web", "a")]})
+    assert [use.text for use in after.since(before).images] == ["b", "a"]
+
+
+def test_a_new_ephemeral_container_is_judged_with_its_image() -> None:
+    path = "spec.ephemeralContainers[2]"
+    assert changes(ephemeralContainers=[*OLD["ephemeralContainers"], container("new")]) == ([path], [f"{path}.image"])
+
+
+def test_ephemeral_containers_that_a_patch_reorders_are_no_news() -> None:
+    path = "spec.ephemeralContainers[0]"
+    reordered = [container("new"), container("trace"), container("debug", runAsUser=0)]
+    assert changes(ephemeralContainers=reordered) == ([path], [f"{path}.image"])
+
+
+def test_a_container_of_a_known_name_in_another_list_is_new() -> None:
+    path = "spec.ephemeralContainers[0]"
+    assert changes(ephemeralContainers=[container("app")]) == ([path], [f"{path}.image"])
+
+
+def test_an_init_container_that_becomes_a_sidecar_is_new() -> None:
+    sidecar = {**container("setup"), "restartPolicy": "Always"}
+    assert changes(initContainers=[sidecar]) == (["spec.initContainers[0]"], [])
+
+
+@pytest.mark.parametrize("security", [{"privileged": True}, {"runAsUser": 0}, {"capabilities": {"add": ["ALL"]}}])
+def test_a_known_container_whose_security_context_changed_is_judged(security: dict[str, Any]) -> None:
+    assert changes(containers=[container("app", **security), container("web")]) == (["spec.containers[0]"], [])
+
+
+@pytest.mark.parametrize(
+    "fields", [{"securityContext": {"runAsNonRoot": False}}, {"securityContext": None}, {"os": {"name": "windows"}}]
+)
+def test_all_containers_are_judged_where_what_they_inherit_changed(fields: dict[str, object]) -> None:
+    paths = [each.path for each in made(OLD).containers]
+    assert changes(**fields) == (paths, [])
+
+
+def test_an_image_volume_with_another_reference_is_judged() -> None:
+    assert changes(volumes=[{"image": {"reference": "other"}}]) == ([], ["spec.volumes[0].image.reference"])
+
+
+def test_a_second_volume_of_a_known_image_is_judged() -> None:
+    twice = [*OLD["volumes"], *OLD["volumes"]]
+    assert changes(volumes=twice) == ([], ["spec.volumes[1].image.reference"])
+
+
+specs = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from([None, True, False])))
+
+
+@given(old=specs, new=specs)
+def test_what_an_update_leaves_unjudged_was_there_before(
+    old: list[tuple[str, str, bool | None]], new: list[tuple[str, str, bool | None]]
+) -> None:
+    before, after = ([container(name, image, privileged=flag) for name, image, flag in each] for each in (old, new))
+    left = made({"containers": after}).since(made({"containers": before}))
+    judged = {each.path for each in left.containers}, {use.path for use in left.images}
+    for index, (name, image, flag) in enumerate(new):
+        path = f"spec.containers[{index}]"
+        assert (path not in judged[0]) == ((name, flag) in {(each[0], each[2]) for each in old})
+        assert (f"{path}.image" not in judged[1]) == ((name, image) in {each[:2] for each in old})
