@@ -1,4 +1,4 @@
-"""Values that were expensive to get, kept for a time that each value decides, with one computation at a time for a key."""
+"""Values that were dear to get, kept for a time that each value decides, with one computation at a time for a key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable

@@ -1,0 +1,51 @@
+"""What lies beside an image in its registry and may vouch for it, as bytes whose digests were already checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from webhook.codes import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One layer of a signature manifest.
+
+    `source` names the place for a reader (`tag sha256-….sig, layer 0` or `referrer sha256:…`). `media_type` chooses the
+    parser; `annotations` are those of the layer's descriptor. Whoever can write to the repository wrote all of it.
+    """
+
+    source: str
+    media_type: str
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Something found that is not taken as evidence, and why: over a ceiling, other content than its digest names."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A place that could not be looked at, so that nothing can be said about what lies there."""
+
+    source: str
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was found beside one digest. Empty evidence is an answer: nothing vouches."""
+
+    attachments: tuple[Attachment, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every place could be looked at; incomplete evidence is never kept."""
+        return not self.unanswered
