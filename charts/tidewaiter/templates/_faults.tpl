@@ -1,0 +1,39 @@
+{{/* Stops the rendering with all that is missing or contradicts itself, and says how to mend it. */}}
+{{- define "tidewaiter.refuseFaults" -}}
+{{- $faults := list -}}
+{{- if not .Values.image.repository -}}
+  {{- $faults = append $faults "image.repository is not set: build the image, push it to your registry and name it here" -}}
+{{- end -}}
+{{- with .Values.tls -}}
+  {{- if and .existingSecret (or .cert .key) -}}
+    {{- $faults = append $faults "tls.existingSecret and tls.cert with tls.key are both set: give one of the two" -}}
+  {{- else if not (or .existingSecret (and .cert .key .caBundle)) -}}
+    {{- $faults = append $faults (include "tidewaiter.howToMakeCertificate" $) -}}
+  {{- else if not .caBundle -}}
+    {{- $faults = append $faults "tls.caBundle is not set: give the certificate of the authority that signed the one in tls.existingSecret (of a self-signed one, itself)" -}}
+  {{- end -}}
+{{- end -}}
+{{- if not .Values.existingPoliciesConfigMap -}}
+  {{- $acting := 0 -}}
+  {{- range .Values.policies -}}
+    {{- if ne (toString .mode) "Audit" -}}{{- $acting = add1 $acting -}}{{- end -}}
+  {{- end -}}
+  {{- if not .Values.policies -}}
+    {{- $faults = append $faults "policies is empty: write at least one, or name a ConfigMap in existingPoliciesConfigMap" -}}
+  {{- else if and (eq .Values.mode "policy") (eq .Values.noMatch "deny") (not $acting) -}}
+    {{- $faults = append $faults "mode is policy and noMatch is deny, but every policy is of mode Audit: every pod would be denied. Write a policy of mode Enforce or Warn, or set noMatch" -}}
+  {{- end -}}
+{{- end -}}
+{{- if $faults -}}
+  {{- fail (printf "the values cannot be used:\n- %s\n" (join "\n- " $faults)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tidewaiter.howToMakeCertificate" -}}
+{{- $name := include "tidewaiter.name" . -}}
+there is no serving certificate: set tls.existingSecret and tls.caBundle, or tls.cert, tls.key and tls.caBundle. To make one:
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -keyout tls.key -out tls.crt \
+      -subj /CN={{ $name }} -addext subjectAltName=DNS:{{ $name }}.{{ .Release.Namespace }}.svc
+    kubectl create secret tls {{ $name }}-tls -n {{ .Release.Namespace }} --cert tls.crt --key tls.key
+    helm … --set tls.existingSecret={{ $name }}-tls --set-file tls.caBundle=tls.crt
+{{- end -}}

@@ -1,0 +1,204 @@
+"""The chart as a whole, and the Deployment that it makes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from cryptography import x509
+
+from tests.charts import rendering
+from tests.charts.rendering import AUDIT, CHART, CI_VALUES, NAMESPACE, OPTIONS, POLICY, ROOT, RefusedError, render
+from webhook import checks, pods, policy_files
+from webhook.checks.rules import ContainerRules
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
+
+every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+STRICTEST = ContainerRules(
+    run_as_non_root=True, drop_capabilities=("ALL",), allow_added_capabilities=(), read_only_root_filesystem=True
+)
+
+
+@every_values
+def test_both_helms_render_the_same(values: Path, helm3: Path, helm: Path) -> None:
+    assert render(helm3, values).objects == render(helm, values).objects
+
+
+@every_values
+def test_helm_lint_finds_nothing(values: Path, each_helm: Path) -> None:
+    assert "0 chart(s) failed" in rendering.run(each_helm, "lint", "--strict", CHART, f"--values={values}")
+
+
+def test_nothing_in_the_templates_depends_on_time_chance_or_the_cluster() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (CHART / "templates").iterdir())
+    assert not re.search(r"\b(lookup|rand\w+|gen[A-Z]\w+|uuidv4|now|derivePassword|Capabilities)\b", text)
+
+
+def test_what_installs_without_helm_is_current(each_helm: Path) -> None:
+    rendered = render(each_helm, ROOT / "deploy" / "install-values.yaml").text
+    assert _lines((ROOT / "deploy" / "install.yaml").read_text(encoding="utf-8")) == _lines(rendered)
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line]  # helm 3 and 4 differ in empty ones
+
+
+@every_values
+def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) -> None:
+    clusterwide = {"Namespace", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"}
+    for each in render(helm, values).objects:
+        assert each["metadata"].get("namespace") == (None if each["kind"] in clusterwide else NAMESPACE)
+
+
+@every_values
+def test_the_pod_passes_the_strictest_of_our_own_checks(values: Path, helm: Path) -> None:
+    deployment = msgspec.convert(render(helm, values).the("Deployment"), pods.WorkloadObject)
+    spec = pods.pod_spec(deployment)
+    assert spec is not None
+    pod = pods.pod(spec, "spec.template.spec")
+    enabled = checks.enabled(STRICTEST)
+    assert len(enabled) == len(checks.CHECKS)
+    assert len(pod.containers) == 1
+    assert [violation for check in enabled for violation in check(pod, STRICTEST)] == []
+
+
+@every_values
+def test_the_pod_is_confined(values: Path, helm: Path) -> None:
+    pod = render(helm, values).pod
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+    assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "configMap", "secret", "projected"}
+
+
+def test_variables_of_services_cannot_pass_for_settings(helm: Path) -> None:
+    assert render(helm, AUDIT).pod["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize(("values", "mode", "failure"), [(AUDIT, "audit", "Ignore"), (POLICY, "policy", "Fail")])
+def test_the_mode_decides_for_the_program_and_for_its_absence(
+    values: Path, mode: str, failure: str, helm: Path
+) -> None:
+    rendered = render(helm, values)
+    assert f"--mode={mode}" in rendered.args
+    assert rendered.webhooks["pods.tidewaiter.dev"]["failurePolicy"] == failure
+
+
+@every_values
+def test_the_service_and_the_disruption_budget_find_the_pods(values: Path, helm: Path) -> None:
+    rendered = render(helm, values)
+    deployment, service = rendered.the("Deployment")["spec"], rendered.the("Service")["spec"]
+    selector = deployment["selector"]["matchLabels"]
+    assert selector.items() <= deployment["template"]["metadata"]["labels"].items()
+    assert service["selector"] == rendered.the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == selector
+    ports = {port["name"]: port["containerPort"] for port in rendered.pod["containers"][0]["ports"]}
+    assert service["ports"] == [{"name": "https", "port": 443, "targetPort": "https"}]
+    bind = next(arg for arg in rendered.args if arg.startswith("--bind="))
+    assert bind.endswith(f":{ports['https']}")
+
+
+def test_it_may_read_namespaces_and_nothing_else(helm: Path) -> None:
+    rendered = render(helm, OPTIONS)
+    (rule,) = rendered.the("ClusterRole")["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
+    assert [each["kind"] for each in rendered.objects if "Role" in each["kind"]] == [
+        "ClusterRole",
+        "ClusterRoleBinding",
+    ]
+
+
+def test_policies_become_documents_named_by_their_keys(helm: Path) -> None:
+    data = render(helm, POLICY).the("ConfigMap")["data"]
+    assert sorted(data) == ["development.yaml", "production.yaml"]
+    (policy,) = rendering.objects(data["development.yaml"])
+    assert policy == {
+        "apiVersion": "tidewaiter.dev/v1alpha1",
+        "kind": "ClusterPodPolicy",
+        "metadata": {"name": "development"},
+        "spec": {
+            "mode": "Warn",
+            "match": {"namespaces": {"include": ["dev-*"]}},
+            "images": {"tags": "UnsafeResolved"},
+        },
+    }
+
+
+@pytest.mark.parametrize("values", [AUDIT, POLICY], ids=lambda path: path.name)
+def test_policies_are_without_fault(values: Path, helm: Path, tmp_path: Path) -> None:
+    assert _load(render(helm, values).the("ConfigMap")["data"], tmp_path)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_values_in_the_readme_can_be_used(example: str, helm: Path, tmp_path: Path) -> None:
+    values = tmp_path / "example.yaml"
+    values.write_text(example, encoding="utf-8")
+    data = render(helm, AUDIT, f"--values={values}").the("ConfigMap")["data"]
+    given = yaml.safe_load(example).get("policies", {"starter": {}})
+    assert _load(data, tmp_path) == sorted(name for name, spec in given.items() if spec is not None)
+
+
+def _load(data: dict[str, str], folder: Path) -> list[str]:
+    """The names of the policies that `serve` finds in a ConfigMap that is mounted at `folder`."""
+    mounted = folder / "policies"
+    mounted.mkdir()
+    for name, text in data.items():
+        (mounted / name).write_text(text, encoding="utf-8")
+    return sorted(policy.name for policy in policy_files.load([mounted]).policies)
+
+
+def test_a_digest_goes_before_a_tag(helm: Path) -> None:
+    digest = "sha256:" + "0" * 64
+    pod = render(helm, AUDIT, "--set=image.tag=1.0.0", f"--set=image.digest={digest}").pod
+    assert pod["containers"][0]["image"] == f"registry.example.com/tidewaiter@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--set=image.repository=",), "image.repository is not set"),
+        (("--set=tls.existingSecret=",), "there is no serving certificate: set tls.existingSecret and tls.caBundle"),
+        (("--set=tls.caBundle=",), "tls.caBundle is not set"),
+        (("--set=tls.key=-----BEGIN PRIVATE KEY-----",), "tls.existingSecret and tls.cert with tls.key are both set"),
+        (("--set-json=policies.starter=null",), "policies is empty"),
+        (("--set=mode=policy",), "every pod would be denied"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_with_what_to_do(
+    arguments: tuple[str, ...], told: str, each_helm: Path
+) -> None:
+    with pytest.raises(RefusedError, match=re.escape(told)):
+        render(each_helm, AUDIT, *arguments)
+
+
+def test_all_that_is_missing_is_told_at_once(helm: Path) -> None:
+    with pytest.raises(RefusedError) as refused:
+        render(helm, None)
+    assert "image.repository is not set" in str(refused.value)
+    assert "there is no serving certificate" in str(refused.value)
+
+
+def test_policy_mode_needs_an_acting_policy_only_where_the_rest_is_denied(helm: Path) -> None:
+    assert "--no-match=allow" in render(helm, AUDIT, "--set=mode=policy", "--set=noMatch=allow").args
+
+
+def test_the_certificate_that_the_refusal_tells_to_make_is_for_the_service(helm: Path, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError) as refused:
+        render(helm, AUDIT, "--set=tls.existingSecret=")
+    command = re.search(r"openssl (?:.*\\\n)*.*", str(refused.value))
+    assert command is not None
+    subprocess.run(shlex.split(command[0].replace("\\\n", " ")), cwd=tmp_path, check=True, capture_output=True)
+    certificate = x509.load_pem_x509_certificate((tmp_path / "tls.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [f"tidewaiter.{NAMESPACE}.svc"]
+    values = ("--set=tls.existingSecret=made", f"--set-file=tls.caBundle={tmp_path / 'tls.crt'}")
+    assert render(helm, AUDIT, *values).pod["volumes"][1] == {"name": "tls", "secret": {"secretName": "made"}}
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    assert " ".join(command[0].split()) in " ".join(readme.split())
