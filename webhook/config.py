@@ -1,0 +1,96 @@
+"""What a program was started with: flags and environment, read once into frozen values."""
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+import msgspec
+
+from webhook.errors import ConfigurationError
+from webhook.verdict import Mode
+
+Network = IPv4Network | IPv6Network
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII)
+
+
+class RegistryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How registries are reached.
+
+    `insecure` are hosts (`HOST[:PORT]`) that speak plain http and may be private or loopback; `ca_files` are further
+    certificate authorities by host; `allow_addresses` are networks that may be dialled whatever they are.
+    """
+
+    docker_config: Path | None = None
+    ca_files: tuple[tuple[str, Path], ...] = ()
+    insecure: frozenset[str] = frozenset()
+    allow_addresses: tuple[Network, ...] = ()
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What decisions need: where policies lie, and what happens to a pod that no Enforce or Warn policy matches."""
+
+    policies: tuple[Path, ...]
+    no_match: Mode | None = Mode.ENFORCE
+    cap: Mode = Mode.ENFORCE
+    pinning: bool = False
+    registry: RegistryConfig = RegistryConfig()
+
+
+class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What `serve` needs beside the engine. Binds are host and port; `workloads` None lets templates pass unjudged."""
+
+    engine: EngineConfig
+    bind: tuple[str, int]
+    health_bind: tuple[str, int]
+    tls_cert: Path
+    tls_key: Path
+    workloads: Mode | None = Mode.WARN
+    client_ca: Path | None = None
+    client_names: frozenset[str] = frozenset()
+    kubeconfig: Path | None = None
+    drain_seconds: float = 10.0
+    policy_poll_seconds: float = 2.0
+
+
+def address(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, or `:PORT` for all interfaces of both families. An IPv6 host stands in brackets.
+
+    Raises `ConfigurationError`.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in host and not host.startswith("[")):
+        raise ConfigurationError(f"expected HOST:PORT, found {text!a}")
+    return host.strip("[]"), int(port)
+
+
+def registry_host(text: str) -> str:
+    """`HOST[:PORT]` of a registry, in lower case. Raises `ConfigurationError`."""
+    if not _HOST.fullmatch(text):
+        raise ConfigurationError(f"expected HOST[:PORT] of a registry, found {text!a}")
+    return text.lower()
+
+
+def host_file(text: str) -> tuple[str, Path]:
+    """`HOST=FILE`. Raises `ConfigurationError`."""
+    host, equals, path = text.partition("=")
+    if not equals or not path:
+        raise ConfigurationError(f"expected HOST=FILE, found {text!a}")
+    return registry_host(host), Path(path)
+
+
+def network(text: str) -> Network:
+    """An address range in CIDR form. Raises `ConfigurationError`."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ConfigurationError(f"expected an address range such as 10.0.0.0/8, found {text!a}") from error
+
+
+def namespace_label(text: str) -> tuple[str, str, str]:
+    """`NAMESPACE:KEY=VALUE`. Raises `ConfigurationError`."""
+    namespace, colon, label = text.partition(":")
+    key, equals, value = label.partition("=")
+    if not (namespace and colon and key and equals):
+        raise ConfigurationError(f"expected NAMESPACE:KEY=VALUE, found {text!a}")
+    return namespace, key, value

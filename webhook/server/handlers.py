@@ -1,0 +1,217 @@
+"""From HTTP to the reviewer and back.
+
+A decision is always an answer with status 200, whatever went wrong. Any other status says that there was no review to
+decide about, or no room to take it: kube-apiserver repeats 503 with `Retry-After` within the same call
+(`k8s.io/client-go/rest/with_retry.go`). A server in audit mode waits for room instead.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from time import perf_counter
+from types import MappingProxyType
+from typing import cast
+
+import msgspec
+from aiohttp import hdrs, web
+
+from webhook.admission import review
+from webhook.admission.review import Answer, Record, ReviewError
+from webhook.codes import Code
+from webhook.server import answers, deadline
+from webhook.server.answers import Heads, JsonAnswer
+from webhook.server.bodies import OVERHEAD, Bodies, Peer
+from webhook.server.connection import Connection
+from webhook.server.decision_log import DecisionLog
+from webhook.server.metrics import Metrics
+from webhook.server.ports import Reviews
+from webhook.server.settings import Limits
+from webhook.verdict import Mode, Verdict, Violation
+
+_log = logging.getLogger(__name__)
+
+PATH = "/validate"
+JSON = "application/json"
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Refusal(Exception):  # noqa: N818 - no error of ours: an answer to a request that is none
+    """A request that gets another status than 200."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+
+class _Uid(msgspec.Struct):
+    uid: str
+
+
+class _UidReview(msgspec.Struct):
+    request: _Uid
+
+
+class Admission:
+    """Handles `POST /validate`. While `draining`, each answer ends its connection."""
+
+    def __init__(
+        self, reviews: Reviews, numbers: Metrics, log: DecisionLog, limits: Limits, *, audit: bool = False
+    ) -> None:
+        self.draining = False
+        self._reviews = reviews
+        self._metrics = numbers
+        self._decisions = log
+        self._limits = limits
+        self._audit = audit
+        self._bodies = Bodies(limits.bodies, limits.waiting_bodies)
+        self._heads = Heads()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request."""
+        started = perf_counter()
+        connection = cast("Connection", request.protocol)
+        connection.busy = True
+        connection.heard = 0.0
+        try:
+            return await self._decide(request, connection, started)
+        except Refusal as refusal:
+            return self._refuse(refusal, unread=not request.content.is_eof())
+        finally:
+            connection.busy = False
+
+    async def _decide(self, request: web.BaseRequest, connection: Connection, started: float) -> web.StreamResponse:
+        budget = _budget(request.raw_path)
+        headers = request.headers
+        if (
+            budget is None
+            or request.method != hdrs.METH_POST
+            or headers.get(hdrs.CONTENT_TYPE) != JSON
+            or hdrs.CONTENT_ENCODING in headers
+            or not connection.permitted
+        ):
+            budget = _checked(request, connection)
+        complete = request.content.is_eof()
+        size = request.content.total_bytes if complete else self._declared(request)
+        if size > self._limits.body:
+            raise Refusal(413, f"a review may have {self._limits.body} bytes")
+        peer = cast("Peer", connection.peer)
+        charge = size + OVERHEAD
+        if not self._bodies.take(peer, charge):
+            await self._room(peer, charge, budget)
+        try:
+            body = request.content.read_nowait() if complete else await self._read(request)
+            return await self._answer(body, budget, started)
+        finally:
+            self._bodies.give(peer, charge)
+
+    async def _answer(self, body: bytes, budget: float, started: float) -> web.StreamResponse:
+        left = max(0.0, budget - (perf_counter() - started))
+        try:
+            answer = await self._reviews.review(body, left)
+        except ReviewError as error:
+            raise Refusal(400, str(error)) from error
+        except Exception:  # noqa: BLE001 - whatever went wrong, a request that can be named gets a decision
+            answer = self._last_resort(body)
+        try:
+            seconds = perf_counter() - started
+            self._metrics.decided(answer.record, seconds)
+            self._decisions.write(answer.record, seconds)
+        except Exception:  # noqa: BLE001 - a decision is answered, recorded or not
+            _log.exception("a decision could not be recorded")
+        return JsonAnswer(self._heads, answer.body, close=self.draining, patience=self._limits.write_seconds)
+
+    def _declared(self, request: web.BaseRequest) -> int:
+        """The size of a body that is still on its way; the largest one for a body that does not tell."""
+        length = request.content_length
+        return self._limits.body if length is None else length
+
+    async def _room(self, peer: Peer, charge: int, budget: float) -> None:
+        if not self._audit:
+            raise Refusal(503, "too many reviews at once", {hdrs.RETRY_AFTER: "1"})
+        if not await self._bodies.wait(peer, charge, budget):
+            raise Refusal(429, "too many reviews at once")
+
+    async def _read(self, request: web.BaseRequest) -> bytes:
+        """The body, as it comes in. A client that asked leave to send it gets it (RFC 9110, 10.1.1)."""
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                while chunk := await request.content.readany():
+                    body += chunk
+                    if len(body) > self._limits.body:
+                        raise Refusal(413, f"a review may have {self._limits.body} bytes")
+        except TimeoutError:
+            raise Refusal(408, "the body took too long") from None
+        except (web.RequestPayloadError, OSError):
+            raise Refusal(400, "the body is incomplete") from None
+        return bytes(body)
+
+    def _last_resort(self, body: bytes) -> Answer:
+        """A decision without a reviewer: no, or in audit mode yes. Called where an exception is caught, to log it."""
+        uid = _uid(body)
+        _log.exception("request %s failed outside of its reviewer", uid)
+        if uid is None:
+            raise Refusal(400, "the body is not an AdmissionReview")
+        mode = Mode.AUDIT if self._audit else Mode.ENFORCE
+        found = Violation(code=Code.INTERNAL_ERROR, path="", message="tidewaiter failed; its log has why", mode=mode)
+        verdict = Verdict(violations=(found,))
+        return Answer(
+            review.allow(uid) if verdict.allowed else review.deny(uid, verdict, {}, 500, "InternalError"),
+            Record(
+                uid=uid,
+                decision="allow" if verdict.allowed else "error",
+                mode="audit" if self._audit else "policy",
+                user="",
+                namespace="",
+                kind="",
+                name="",
+                operation="",
+                dry_run=False,
+                would_deny=self._audit,
+                violations=verdict.violations,
+            ),
+        )
+
+    def _refuse(self, refusal: Refusal, *, unread: bool) -> web.Response:
+        """The answer; a connection with the rest of a body on its way is of no use any more."""
+        self._metrics.refused(refusal.status)
+        response = answers.text(refusal.status, refusal.text, refusal.headers)
+        if self.draining or unread:
+            response.force_close()
+        return response
+
+
+@lru_cache(maxsize=256)
+def _budget(target: str) -> float | None:
+    """The seconds that a request's target allows; None where it is not ours. The API server has few different ones."""
+    path, _, query = target.partition("?")
+    return deadline.budget(query) if path == PATH else None
+
+
+def _checked(request: web.BaseRequest, connection: Connection) -> float:
+    """The seconds that a request allows, when its head is as it must be after all. Raises `Refusal`."""
+    budget = _budget(request.raw_path)
+    if not connection.permitted:
+        raise Refusal(403, "the client's certificate bears none of the accepted names")
+    if budget is None:
+        raise Refusal(404, "not found")
+    if request.method != hdrs.METH_POST:
+        raise Refusal(405, "method not allowed", {hdrs.ALLOW: hdrs.METH_POST})
+    if request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() != JSON:
+        raise Refusal(415, f"expected Content-Type: {JSON}")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise Refusal(415, "expected no Content-Encoding")
+    return budget
+
+
+def _uid(body: bytes) -> str | None:
+    """The uid of the request in a review; None where there is none."""
+    try:
+        return msgspec.json.decode(body, type=_UidReview).request.uid
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None

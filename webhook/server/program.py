@@ -1,0 +1,96 @@
+"""`serve` put together: policies that reload, the engine, the reviewer, and the service that answers with it."""
+
+import asyncio
+import logging
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from webhook import __version__
+from webhook.admission.reviewer import Reviewer
+from webhook.clock import Clock, SystemClock
+from webhook.config import ServeConfig
+from webhook.kube.namespaces import ClusterNamespaces
+from webhook.policy_files import PolicyFiles, Reload
+from webhook.server import logs
+from webhook.server.decision_log import DecisionLog
+from webhook.server.metrics import Metrics
+from webhook.server.run import SIGNALS, Service
+from webhook.server.settings import ServeSettings, TlsFiles
+from webhook.server.sink import Output
+from webhook.verdict import Mode
+from webhook.wiring import engine
+
+_log = logging.getLogger(__name__)
+
+
+async def run(config: ServeConfig) -> None:
+    """Answer reviews until SIGTERM or SIGINT, then drain. Raises `ConfigurationError` where it cannot start."""
+    loop = asyncio.get_running_loop()
+    async with running(config, sys.stdout.buffer) as service:
+        for each in SIGNALS:
+            loop.add_signal_handler(each, service.end)
+        await service.wait()
+
+
+@asynccontextmanager
+async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]:
+    """The service, listening. Everything that is logged in the process goes to `output` as JSON lines."""
+    clock = SystemClock()
+    metrics = Metrics(__version__)
+    async with AsyncExitStack() as stack:
+        sink = await stack.enter_async_context(logs.logging_to(output, metrics.log_lines_dropped))
+        policies = PolicyFiles(config.engine.policies)
+        told = _Reloads(metrics, clock)
+        told(Reload(policies.current()))
+        namespaces = ClusterNamespaces(clock, config.kubeconfig)
+        stack.push_async_callback(namespaces.close)
+        if policies.current().needs_labels:
+            await namespaces.connect()
+        running_engine = await stack.enter_async_context(engine(config.engine, policies, namespaces))
+        reviewer = Reviewer(running_engine.decider, config.workloads)
+        service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock))
+        watching = asyncio.create_task(policies.watch(config.policy_poll_seconds, told))
+        stack.push_async_callback(_cancel, watching)
+        yield await stack.enter_async_context(service)
+
+
+class _Reloads:
+    """Says in log and metrics what became of each attempt to load policies."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+
+    def __call__(self, reload: Reload) -> None:
+        if reload.book is None:
+            self._metrics.policies_failed()
+            for fault in reload.faults:
+                _log.error("policies not loaded, those before stay in force: %s", fault)
+            return
+        by_mode = Counter(policy.mode for policy in reload.book.policies)
+        self._metrics.policies_loaded(by_mode, self._clock.now().timestamp())
+        counts = ", ".join(f"{by_mode[mode]} {mode.value}" for mode in Mode)
+        _log.info("policies in force: %s, generation %s", counts, reload.book.generation)
+
+
+def _settings(config: ServeConfig) -> ServeSettings:
+    return ServeSettings(
+        bind=config.bind,
+        health_bind=config.health_bind,
+        tls=TlsFiles(
+            cert=config.tls_cert,
+            key=config.tls_key,
+            client_ca=config.client_ca,
+            client_names=config.client_names,
+        ),
+        audit=config.engine.cap is Mode.AUDIT,
+        drain_seconds=config.drain_seconds,
+    )
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
