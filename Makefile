@@ -1,8 +1,9 @@
 # tidewaiter: `make demo` and `make test` work on a fresh machine that has python3 (3.11 or newer) and make.
-.PHONY: demo test lint bench image lock install-yaml clean
+.PHONY: demo test lint bench image lock docs clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+HELM   ?= helm
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PIP    := $(RUN) pip --disable-pip-version-check -q
@@ -31,6 +32,11 @@ image: ## the container image, with buildah
 lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and without addresses
 	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
 	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
+	$(RUN) webhook.policy.reference > docs/policy-reference.md
+	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > docs/finding-codes.md
+	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > deploy/install.yaml
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -36,8 +36,8 @@ class Code(StrEnum):
 
 
 MEANINGS: dict[Code, str] = {
-    Code.REFERENCE_INVALID: "The image reference does not follow the grammar that kubelet reads, or is of a kind that cannot be judged.",
-    Code.REGISTRY_NOT_ALLOWED: "The image's registry and repository are not in `images.allow`, or are in `images.deny`.",
+    Code.REFERENCE_INVALID: "The image reference is not of kubelet's grammar, or of a kind that cannot be judged.",
+    Code.REGISTRY_NOT_ALLOWED: "The image is not within `images.allow`, or it is within `images.deny`.",
     Code.DIGEST_DENIED: "The image's digest is listed in `images.denyDigests`.",
     Code.TAG_NOT_PINNED: "The image is named by a tag, which can move after it was judged; the policy wants a digest.",
     Code.IMAGE_UNMATCHED: "No entry of `images.verify` speaks about this image, and `images.unmatched` is Deny.",
@@ -52,13 +52,13 @@ MEANINGS: dict[Code, str] = {
     Code.READ_ONLY_ROOT_FILESYSTEM: "The container can write to its root filesystem.",
     Code.NO_POLICY_MATCHES: "No Enforce or Warn policy speaks about this pod.",
     Code.OBJECT_INVALID: "The object is not what the request says it is, or cannot be read.",
-    Code.REGISTRY_RESPONSE_INVALID: "The registry's answer was malformed, over a ceiling, or not the content its digest names.",
+    Code.REGISTRY_RESPONSE_INVALID: "The registry's answer is malformed, over a ceiling, or not what its digest says.",
     Code.CREDENTIALS_MISSING: "The registry wants credentials, and there are none for it.",
     Code.CREDENTIALS_REFUSED: "The registry refused the credentials there are for it.",
     Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",
     Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
-    Code.VERIFICATION_TIMED_OUT: "Verification did not end within the time of the request; it goes on, and a retry finds its result.",
-    Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, so a policy's `namespaceSelector` cannot be decided.",
+    Code.VERIFICATION_TIMED_OUT: "Verification goes on beyond the time of the request; a retry finds its result.",
+    Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, and a policy selects by them.",
     Code.INTERNAL_ERROR: "tidewaiter failed; its log has the request and the reason.",
 }
 """One sentence for each code, as the documentation shows it."""
@@ -78,3 +78,25 @@ INCONCLUSIVE = frozenset(
 
 TRANSIENT = frozenset({Code.REGISTRY_UNAVAILABLE, Code.REGISTRY_RATE_LIMITED, Code.VERIFICATION_TIMED_OUT})
 """The codes for which a policy's `onError` decides: a later try may well succeed. All others deny whatever it says."""
+
+
+def reference() -> str:
+    """The documentation's page: every code and its meaning, `docs/finding-codes.md`."""
+    rows = "".join(f"| `{code.value}` | {MEANINGS[code]} | {_standing(code)} |\n" for code in Code)
+    return f"""# Finding codes
+
+A finding has one of these codes, in messages, logs, metrics and output alike. Codes are never renamed. This page is
+made by `make docs` from `webhook/codes.py`.
+
+| code | meaning | says |
+|---|---|---|
+{rows}
+"No" denies by the policy's mode. "Not found out" denies too, and is told apart: `check`, `review` and `verify` end with
+exit code 3 where nothing but that was found. What those marked `onError` do, the policy's field of that name decides.
+"""
+
+
+def _standing(code: Code) -> str:
+    if code in TRANSIENT:
+        return "not found out, `onError`"
+    return "not found out" if code in INCONCLUSIVE else "no"
