@@ -1,0 +1,168 @@
+"""What is legal and weak."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.policy.writing import VALID, collected, of_images, of_match, tweaked, written
+from webhook.images import ImageReference
+from webhook.policy.allowlist import Pattern
+from webhook.policy.documents import Fault
+from webhook.policy.lint import lint, overlap
+
+
+def notices(text: str) -> list[str]:
+    return [str(notice) for notice in lint([written(text)])]
+
+
+def test_nothing_is_to_be_said_about_the_valid_policy() -> None:
+    assert notices(VALID) == []
+
+
+ALLOWED = '["registry.example.com/**", "ghcr.io/acme/*"]'
+WEAK = [
+    (f"    allow: {ALLOWED}\n", "", ["16: spec.images: has no allow: images of any registry may run"]),
+    (
+        "onError: Deny",
+        "onError: Allow",
+        ["15: spec.onError: images run unverified while their registry cannot be asked; Deny refuses them"],
+    ),
+    (
+        "onError: Deny",
+        "onError: Warn",
+        ["15: spec.onError: images run unverified while their registry cannot be asked; Deny refuses them"],
+    ),
+    (
+        "tags: Pinned",
+        "tags: UnsafeResolved",
+        ["20: spec.images.tags: kubelet may pull another image than the one that was judged; Pinned is safe"],
+    ),
+    (
+        'include: ["prod-*"]',
+        'include: ["*"]',
+        ["10: spec.match.namespaces.include[0]: matches every namespace; leave include out to say so"],
+    ),
+    (
+        "exclude: [prod-sandbox]",
+        "exclude: [prod-sandbox, sandbox]",
+        ["10: spec.match.namespaces.exclude[1]: has no effect: include does not match it"],
+    ),
+    (
+        "unmatched: Deny",
+        "unmatched: Allow",
+        ["34: spec.images.unmatched: images that no entry of verify speaks about run unverified"],
+    ),
+    (
+        '"ghcr.io/acme/*"',
+        '"ghcr.io/**"',
+        ["17: spec.images.allow[1]: takes images of every account of ghcr.io"],
+    ),
+    (
+        '"ghcr.io/acme/*"',
+        '"ghcr.io/*/app"',
+        ["17: spec.images.allow[1]: takes images of every account of ghcr.io"],
+    ),
+    (
+        '"ghcr.io/acme/*"',
+        '"*.dkr.ecr.eu-west-1.amazonaws.com/**"',
+        ["17: spec.images.allow[1]: takes images of every customer of this cloud, not of your account alone"],
+    ),
+    (
+        'images: ["registry.example.com/**"]',
+        'images: ["registry.example.com/**", "quay.io/acme/*"]',
+        ["31: spec.images.verify[0].images[1]: has no effect: allow takes no image that it matches"],
+    ),
+    (
+        '["registry.example.com/scratch/**"]',
+        '["ghcr.io/other/*"]',
+        ["18: spec.images.deny[0]: has no effect: allow takes no image that it matches"],
+    ),
+    (
+        "from: [release, night]",
+        "from: [release]",
+        ["27: spec.images.authorities[1]: has no effect: no entry of verify accepts it"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), WEAK)
+def test_the_valid_policy_with_one_weakness_is_told_so(old: str, new: str, expected: list[str]) -> None:
+    assert notices(tweaked(old, new)) == [f"policies/prod.yaml:{line}" for line in expected]
+
+
+def test_a_weak_failure_mode_matters_only_where_something_is_enforced_and_verified() -> None:
+    assert notices(VALID.replace("onError: Deny", "onError: Allow").replace("mode: Enforce", "mode: Audit")) == []
+    assert notices(of_match("p").replace("spec:", "spec:\n  onError: Allow")) == []
+
+
+def test_an_entry_that_names_no_authority_uses_all_of_them() -> None:
+    assert notices(tweaked("{minimum: 1, from: [release, night]}", "{minimum: 1}")) == []
+
+
+def test_a_policy_that_refuses_every_image_is_told_so() -> None:
+    assert notices(of_images('{allow: ["ghcr.io/acme/*"], unmatched: Deny}')) == [
+        "policies/prod.yaml:5: spec.images.unmatched: refuses every image: there is no entry of verify"
+    ]
+
+
+def test_containers_that_ask_for_nothing_are_told_so() -> None:
+    assert notices(of_match("p").replace("true", "false")) == [
+        "policies/prod.yaml:5: spec.containers: asks for nothing: no rule is true"
+    ]
+
+
+def test_exclusions_without_inclusions_have_an_effect() -> None:
+    assert notices(of_match("p", "{namespaces: {exclude: [a]}}")) == []
+
+
+def test_notices_are_no_faults_and_stand_in_the_order_of_lines() -> None:
+    text = tweaked("onError: Deny", "onError: Allow").replace("tags: Pinned", "tags: UnsafeResolved")
+    text = text.replace('include: ["prod-*"]', 'include: ["*"]')
+    collection = collected(text, of_images("{}", name="q"))
+    found = lint(collection.policies)
+    assert collection.faults == []
+    assert [notice.line for notice in found] == [10, 15, 20, 45]
+    assert all(isinstance(notice, Fault) for notice in found)
+
+
+OVERLAPS = [
+    ("ghcr.io/a", "ghcr.io/a", True),
+    ("ghcr.io/a", "ghcr.io/b", False),
+    ("ghcr.io/a", "quay.io/a", False),
+    ("ghcr.io/*", "ghcr.io/a", True),
+    ("ghcr.io/*/b", "ghcr.io/a/*", True),
+    ("ghcr.io/*", "ghcr.io/a/b", False),
+    ("ghcr.io/**", "ghcr.io/a/b", True),
+    ("ghcr.io/a/**", "ghcr.io/a", False),
+    ("ghcr.io/a/**", "ghcr.io/a/b/**", True),
+    ("ghcr.io/a/**", "ghcr.io/**", True),
+    ("ghcr.io/a", "ghcr.io/a/**", False),
+    ("ghcr.io/a/b", "ghcr.io/b/**", False),
+    ("*.example.com/a", "x.example.com/a", True),
+    ("*.example.com/a", "x.y.example.com/a", False),
+    ("*.example.com/a", "example.com/a", False),
+    ("*.example.com/a", "*.example.com/*", True),
+    ("*.example.com/a", "*.b.example.com/a", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), OVERLAPS)
+def test_patterns_overlap_when_an_image_matches_both(one: str, other: str, expected: bool) -> None:
+    assert overlap(Pattern.parse(one), Pattern.parse(other)) is expected
+    assert overlap(Pattern.parse(other), Pattern.parse(one)) is expected
+
+
+HOSTS = ["a.example.com", "b.example.com", "example.com", "x.a.example.com"]
+PATHS = ["/".join(path) for path in (("p",), ("q",), ("p", "q"), ("q", "p"), ("p", "p", "q"))]
+IMAGES = [ImageReference(host, path, "latest", None, qualified=True) for host in HOSTS for path in PATHS]
+PATTERNS = st.builds(
+    lambda host, path: Pattern.parse(f"{host}/{path}"),
+    st.sampled_from([*HOSTS, "*.example.com", "*.a.example.com"]),
+    st.sampled_from(["p", "q", "*", "**", "p/q", "*/q", "p/*", "p/**", "*/**", "q/*/**", "p/p/*"]),
+)
+
+
+@given(PATTERNS, PATTERNS)
+def test_patterns_that_share_an_image_overlap(one: Pattern, other: Pattern) -> None:
+    if any(one.matches(image) and other.matches(image) for image in IMAGES):
+        assert overlap(one, other)

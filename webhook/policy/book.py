@@ -1,0 +1,107 @@
+"""The policies in force, as one immutable value: a decision takes it once and sees nothing change while it decides."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from hashlib import sha256
+
+from webhook.checks import Check
+from webhook.checks.rules import ContainerRules
+from webhook.policy.matching import Match
+from webhook.policy.rules import ImageRules
+from webhook.verdict import Mode
+
+REMEMBERED_NAMESPACES = 4096
+"""Selections that are kept: a cluster has 10,000 namespaces at most, few of which create pods at a time."""
+
+_GENERATION_DIGITS = 16
+_EVERYTHING = Match()
+_NO_RULES = ContainerRules()
+
+
+class OnError(StrEnum):
+    """What a policy does when something could not be found out, though a later try may well find it."""
+
+    DENY = "Deny"
+    WARN = "Warn"
+    ALLOW = "Allow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One policy, compiled. `content` is a hash of all that it says, defaults and keys included."""
+
+    name: str
+    mode: Mode = Mode.ENFORCE
+    on_error: OnError = OnError.DENY
+    match: Match = _EVERYTHING
+    images: ImageRules | None = None
+    checks: tuple[Check, ...] = ()
+    rules: ContainerRules = _NO_RULES
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The policies that speak about a namespace, by name in the order of their names.
+
+    `undecided` would, or would not, by the namespace's labels, which are not known.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    undecided: tuple[Policy, ...] = ()
+
+
+@dataclass(frozen=True)
+class Book:
+    """A set of policies with distinct names, kept in the order of their names."""
+
+    policies: tuple[Policy, ...]
+    _named: Callable[[str], Selection] = field(init=False, repr=False, compare=False)
+    _labelled: Callable[[str, frozenset[tuple[str, str]]], Selection] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", tuple(sorted(self.policies, key=lambda policy: policy.name)))
+        object.__setattr__(self, "_named", lru_cache(REMEMBERED_NAMESPACES)(self._select_by_name))
+        object.__setattr__(self, "_labelled", lru_cache(REMEMBERED_NAMESPACES)(self._select_by_labels))
+
+    @cached_property
+    def generation(self) -> str:
+        """Which content this is: it changes exactly when something that a policy says does."""
+        content = "\n".join(policy.content for policy in self.policies)
+        return sha256(content.encode()).hexdigest()[:_GENERATION_DIGITS]
+
+    @cached_property
+    def needs_labels(self) -> bool:
+        """Whether any policy selects namespaces by label."""
+        return any(policy.match.selector is not None for policy in self.policies)
+
+    @cached_property
+    def literal_registries(self) -> frozenset[str]:
+        """The registries `host[:port]` that allowlists name without a wildcard."""
+        allowlists = (policy.images.allowlist for policy in self.policies if policy.images)
+        patterns = (pattern for allowlist in allowlists for pattern in allowlist.allow or ())
+        return frozenset(pattern.literal_registry for pattern in patterns if pattern.literal_registry)
+
+    def select(self, namespace: str, labels: Mapping[str, str] | None) -> Selection:
+        """The policies that speak about pods of a namespace; `labels` are the namespace's, None where not known.
+
+        Selections are remembered, so that their cost does not grow with the number of policies.
+        """
+        selection = self._named(namespace)
+        if labels is None or not selection.undecided:
+            return selection
+        return self._labelled(namespace, frozenset(labels.items()))
+
+    def _select_by_name(self, namespace: str) -> Selection:
+        named = [policy for policy in self.policies if policy.match.names(namespace)]
+        return Selection(
+            policies=tuple(policy for policy in named if policy.match.selector is None),
+            undecided=tuple(policy for policy in named if policy.match.selector is not None),
+        )
+
+    def _select_by_labels(self, namespace: str, labels: frozenset[tuple[str, str]]) -> Selection:
+        named, known = self._named(namespace), dict(labels)
+        selected = (policy for policy in named.undecided if policy.match.selects(known))
+        return Selection(tuple(sorted((*named.policies, *selected), key=lambda policy: policy.name)))
