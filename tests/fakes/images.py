@@ -1,0 +1,79 @@
+"""Registries as a decision sees them: digests of tags and evidence of digests, without any network."""
+
+import asyncio
+import base64
+import json
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from webhook.cli.demo.signing import legacy_signature
+from webhook.errors import ImageNotFoundError, NotFoundOutError
+from webhook.images import Digest, ImageReference, PinnedImage
+from webhook.signatures import cosign
+from webhook.signatures.evidence import Attachment, Evidence, Unanswered
+
+
+def key() -> EllipticCurvePrivateKey:
+    return generate_private_key(SECP256R1())
+
+
+def pem(private: EllipticCurvePrivateKey) -> str:
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+
+def digest(letter: str) -> str:
+    return "sha256:" + letter * 64
+
+
+def signature(private: EllipticCurvePrivateKey, image: str) -> Attachment:
+    """What lies beside an image named `registry/repository@sha256:…` once it is signed in cosign's older format."""
+    name, _, text = image.partition("@")
+    manifest, blobs, tag = legacy_signature(private, name, Digest.parse(text))
+    layer = json.loads(manifest)["layers"][0]
+    return Attachment(f"tag {tag}, layer 0", cosign.MEDIA_TYPE, blobs[1], layer["annotations"])
+
+
+class FakeRegistry:
+    """Fills `webhook.admission.ports.Registry`. `gate` holds back every answer; `asked` tells what was asked."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+        self.found: dict[str, Evidence] = {}
+        self.failure: NotFoundOutError | None = None
+        self.crash: Exception | None = None
+        self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def sign(self, private: EllipticCurvePrivateKey, image: str) -> None:
+        evidence = self.found.get(image, Evidence())
+        self.found[image] = replace(evidence, attachments=(*evidence.attachments, signature(private, image)))
+
+    def silent(self, image: str, unanswered: Unanswered) -> None:
+        self.found[image] = Evidence(unanswered=(unanswered,))
+
+    async def resolve(self, image: ImageReference) -> PinnedImage:
+        await self._answer(f"resolve {image}")
+        if str(image) not in self.tags:
+            raise ImageNotFoundError(f"{image} is not in its registry")
+        return PinnedImage(image.registry, image.repository, Digest.parse(self.tags[str(image)]))
+
+    async def evidence(self, image: PinnedImage) -> Evidence:
+        await self._answer(f"evidence {image}")
+        return self.found.get(str(image), Evidence())
+
+    async def _answer(self, question: str) -> None:
+        self.asked.append(question)
+        await self.gate.wait()
+        if self.crash is not None:
+            raise self.crash
+        if self.failure is not None:
+            raise self.failure
+
+
+def garbage(image: str) -> Attachment:
+    """Something that claims to be a signature."""
+    annotations = {cosign.SIGNATURE_ANNOTATION: base64.b64encode(b"no signature").decode("ascii")}
+    return Attachment(f"tag of {image}", cosign.MEDIA_TYPE, b"{}", annotations)

@@ -1,0 +1,64 @@
+"""Handlers for `FakeRegistry.replies`: how registries misbehave. What waits, waits for events and never for time."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from aiohttp import web
+
+from webhook.cli.demo.registry import Handler
+
+
+def answering(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Handler:
+    """A handler that always answers this."""
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, body=body, headers=headers)
+
+    return answer
+
+
+def redirecting(location: str, status: int = 307) -> Handler:
+    """A handler that sends its caller elsewhere."""
+    return answering(status, headers={"Location": location})
+
+
+def endless(headers: Mapping[str, str] | None = None, status: int = 200) -> Handler:
+    """A handler whose body never ends, as fast as it is taken."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers=headers)
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65536)
+        return response
+
+    return answer
+
+
+def stalling(until: asyncio.Event, body: bytes = b" ", headers: Mapping[str, str] | None = None) -> Handler:
+    """A handler that sends the first byte of its body and the rest when the event is set."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await response.write(body[:1])
+        await until.wait()
+        await response.write(body[1:])
+        return response
+
+    return answer
+
+
+def raw(content: bytes) -> Handler:
+    """A handler that writes these bytes in place of an HTTP answer and hangs up."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        if transport is not None:
+            transport.write(content)
+            transport.close()
+        return web.Response()
+
+    return answer

@@ -1,0 +1,82 @@
+"""The registry client: fills `webhook.admission.ports.Registry`."""
+
+from collections.abc import Callable
+from typing import Self
+
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver
+
+from webhook.clock import Clock, SystemClock
+from webhook.errors import ImageNotFoundError, NotFoundOutError
+from webhook.images import ImageReference, PinnedImage
+from webhook.registry import endpoint, manifests
+from webhook.registry.authorization import Access, Authorizer
+from webhook.registry.discovery import Search
+from webhook.registry.keychain import Keychain
+from webhook.registry.repository import Repository
+from webhook.registry.settings import RegistrySettings
+from webhook.registry.transport import Transport
+from webhook.signatures.evidence import Evidence, Unanswered
+
+_IMAGE_TYPES = (*manifests.INDEX_TYPES, *manifests.MANIFEST_TYPES)
+
+
+class RegistryClient:
+    """All registries, through one set of connections, for the event loop that first asks.
+
+    It asks whatever it is given: whether an image may be asked about at all, the allowlist decides before.
+    `resolver` makes the resolver of host names; whatever it finds is judged (`webhook.registry.guard`).
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        keychain: Keychain,
+        *,
+        clock: Clock | None = None,
+        resolver: Callable[[], AbstractResolver] = ThreadedResolver,
+    ) -> None:
+        self._settings = settings
+        self._keychain = keychain
+        self._transport = Transport(settings, resolver)
+        self._authorizer = Authorizer(self._transport, settings, (clock or SystemClock()).monotonic)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def resolve(self, image: ImageReference) -> PinnedImage:
+        """The digest that the image's tag names now, or its own without asking. Raises `NotFoundOutError`.
+
+        The digest is that of the bytes that were answered, not what a header says: a registry that tells us one digest
+        and serves a node other content would have a signature of the one admit the other.
+        """
+        pinned = image.pinned()
+        if pinned is not None:
+            return pinned
+        repository = await self._repository(image)
+        document = await repository.manifest(image.tag or "latest", _IMAGE_TYPES)
+        if document is None:
+            raise ImageNotFoundError(f"registry {image.registry} has no image {image}")
+        manifests.check(document)
+        return PinnedImage(image.registry, image.repository, document.digest)
+
+    async def evidence(self, image: PinnedImage) -> Evidence:
+        """All that lies beside the image. A place that could not be looked at is part of the answer, no exception."""
+        try:
+            repository = await self._repository(image)
+        except NotFoundOutError as error:
+            return Evidence(unanswered=(Unanswered("credentials", error.code, str(error)),))
+        return await Search(repository, image.digest, self._settings.limits).run()
+
+    async def _repository(self, image: ImageReference | PinnedImage) -> Repository:
+        credentials = await self._keychain.credentials(image)
+        target = endpoint.of_registry(image.registry, self._settings.insecure_hosts)
+        access = Access(image.registry, target, image.repository, credentials)
+        return Repository(access, self._authorizer, self._transport, self._settings.limits)

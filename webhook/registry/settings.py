@@ -1,0 +1,62 @@
+"""What the registry client is told at start, and every ceiling it keeps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one registry may cost. What lies beyond a ceiling is not evidence; it is never silently success."""
+
+    request_seconds: float = 10.0
+    """For one question with its token, redirects and whole body. The longest chain, from a list of referrers to the
+    manifest to its layer, then ends within half of the time that a verification has (60 s)."""
+    manifest_bytes: int = 4 * MIB
+    """What a registry must at least accept (OCI distribution-spec 1.1, "Pushing Manifests"), so no image has more."""
+    layer_bytes: int = MIB
+    """For one signature. Real ones have 0.3 to 20 KiB; cosign itself stops at 128 MiB."""
+    evidence_bytes: int = 16 * MIB
+    """For all layers beside one digest together, because they are in memory at once."""
+    token_bytes: int = 64 * 1024
+    """For the answer of a token service, as go-containerregistry has it. Tokens with many groups reach 10 KiB."""
+    layers: int = 50
+    """Signatures in one manifest. Each costs a request and up to one public-key operation for each authority."""
+    referrers: int = 50
+    """Signature manifests that refer to one digest, for the same reason. Containers' own proposal is 64."""
+    pages: int = 10
+    """Pages of one list of referrers. Registries serve 100 or more a page, and filter them."""
+    redirects: int = 5
+    """Hops of one answer. Real registries need one, to their object storage; fronts such as registry.k8s.io two."""
+    connections_per_registry: int = 32
+    """So that one slow registry cannot take all connections."""
+    connections: int = 256
+    """To all hosts: a quarter of the usual 1,024 file descriptors of a process."""
+    fetches: int = 8
+    """Requests that one search for signatures has under way, a quarter of its registry's connections."""
+
+
+def _nowhere(_host: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """How registries are reached.
+
+    Hosts are registries as `webhook.images` writes them: `host[:port]`, lower case, without `:443`.
+
+    - `insecure_hosts`: spoken to in plain http, and their address may be private or loopback.
+    - `ca_files`: PEM certificates, or the file that holds them, which the host is trusted by beside the system's.
+    - `allow_addresses`: addresses that may be dialled whatever they are.
+    - `private_hosts`: whether an allowlist names the host literally, so that its address may be private.
+    """
+
+    insecure_hosts: frozenset[str] = frozenset()
+    ca_files: Mapping[str, bytes | Path] = field(default_factory=dict)
+    allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    private_hosts: Callable[[str], bool] = _nowhere
+    limits: Limits = field(default_factory=Limits)

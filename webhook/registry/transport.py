@@ -1,0 +1,243 @@
+"""HTTP as registries get it from us: judged targets, bounded answers, no state but connections.
+
+One session: no cookies, nothing from the environment (proxies, `.netrc`), no decompression, no redirects but those that
+are followed here. Each question has one deadline for all that it takes, because a timeout for each read never ends a
+body that comes byte by byte. Content-Length is not believed; what arrives is counted.
+"""
+
+import asyncio
+import errno
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from webhook.errors import ConfigurationError, NotFoundOutError, RegistryResponseError, RegistryUnavailableError
+from webhook.registry import endpoint
+from webhook.registry.endpoint import UrlError
+from webhook.registry.guard import AddressRefusedError, Guard, GuardedResolver
+from webhook.registry.settings import RegistrySettings
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DRAINED_BYTES = 16 * 1024  # of an answer that is not used: read to keep the connection, and dropped
+_AUTHORITY = "the certificate authority for registry"
+_CERTIFICATE_FAULTS = {
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "its issuer is not trusted",
+    20: "its issuer is not trusted",
+    62: "it is for another host",
+}
+"""OpenSSL's X509_V_ERR_… numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question.
+
+    `whom` names who answers, for messages; `ceiling` counts bytes of the answer's body; `follow` says whether redirects
+    are followed.
+    """
+
+    url: URL = field(repr=False)
+    whom: str
+    ceiling: int
+    accept: str = "*/*"
+    follow: bool = False
+    authorization: str | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `body` is empty unless the status is 200; `url` is the one that answered."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    url: URL = field(repr=False)
+
+
+class Transport:
+    """Sends requests within the limits; has a session from its first request until `close`.
+
+    Raises `ConfigurationError` when a certificate of the settings cannot be used.
+    """
+
+    def __init__(self, settings: RegistrySettings, resolver: Callable[[], AbstractResolver]) -> None:
+        self._settings = settings
+        self._limits = settings.limits
+        self._guard = Guard(settings)
+        self._resolver = GuardedResolver(self._guard, resolver)
+        self._default_context = _context(None)
+        self._contexts = {host: _context_of(host, authority) for host, authority in settings.ca_files.items()}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            await self._resolver.close()
+
+    @asynccontextmanager
+    async def deadline(self, whom: str) -> AsyncIterator[None]:
+        """The time that one question may take. Raises `RegistryUnavailableError` when it is over."""
+        seconds = self._limits.request_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise RegistryUnavailableError(f"{whom} did not answer within {seconds:g} s") from None
+
+    async def ask(self, request: Request) -> Answer:
+        """The answer behind all redirects that may be followed; the first that may not is the answer.
+
+        `Authorization` stays behind for good where a redirect leads to another origin.
+        """
+        answer = await self._first(request)
+        for _ in range(self._limits.redirects):
+            if not request.follow or answer.status not in _REDIRECTS:
+                return answer
+            request = self._redirected(request, answer)
+            answer = await self.send(request)
+        if answer.status in _REDIRECTS:
+            raise RegistryResponseError(f"{request.whom} redirects more than {self._limits.redirects} times")
+        return answer
+
+    async def send(self, request: Request) -> Answer:
+        """The answer to one request to a place that a registry named; redirects are answers.
+
+        Raises `RegistryUnavailableError`, or `RegistryResponseError` when the place may not be dialled.
+        """
+        try:
+            return await self._exchange(request)
+        except AddressRefusedError as error:
+            raise RegistryResponseError(f"{request.whom} names a host that {error}") from None
+
+    async def _first(self, request: Request) -> Answer:
+        try:
+            return await self._exchange(request)
+        except AddressRefusedError as error:
+            raise RegistryUnavailableError(f"{request.whom} {error}") from None
+
+    def _redirected(self, request: Request, answer: Answer) -> Request:
+        try:
+            url = endpoint.read(answer.headers.get("Location", ""), request.url)
+        except UrlError as error:
+            raise RegistryResponseError(f"{request.whom} redirects to {error}") from None
+        if url.scheme == "http" and request.url.scheme == "https":
+            raise RegistryResponseError(f"{request.whom} redirects from https to http")
+        same = endpoint.of_url(url) == endpoint.of_url(request.url)
+        return replace(request, url=url, authorization=request.authorization if same else None)
+
+    async def _exchange(self, request: Request) -> Answer:
+        target = endpoint.of_url(request.url)
+        names = endpoint.names(target.host, target.port)
+        if target.scheme == "http" and self._settings.insecure_hosts.isdisjoint(names):
+            raise RegistryResponseError(f"{request.whom} names a host in plain http that no flag names insecure")
+        self._guard.check(target)
+        headers = {"Accept": request.accept, "Accept-Encoding": "identity"}
+        if request.authorization is not None:
+            headers["Authorization"] = request.authorization
+        try:
+            async with self._open().request(
+                "GET" if request.form is None else "POST",
+                request.url,
+                headers=headers,
+                data=request.form,
+                allow_redirects=False,
+                ssl=next((self._contexts[name] for name in names if name in self._contexts), self._default_context),
+            ) as response:
+                body = await _body(response, request)
+                return Answer(response.status, response.headers, body, request.url)
+        except aiohttp.ClientError as error:
+            raise _failure(request.whom, error) from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                resolver=self._resolver,
+                limit=self._limits.connections,
+                limit_per_host=self._limits.connections_per_registry,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers={"User-Agent": "tidewaiter"},
+            )
+        return self._session
+
+
+async def _body(response: aiohttp.ClientResponse, request: Request) -> bytes:
+    """The body of a 200; that of any other answer is read, as far as it is short, and dropped."""
+    if response.status != 200:
+        await _read(response, _DRAINED_BYTES)
+        return b""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RegistryResponseError(f"{request.whom} answered in an encoding that was not asked for")
+    body = await _read(response, request.ceiling)
+    if body is None:
+        raise RegistryResponseError(f"{request.whom} answered with more than {request.ceiling} bytes")
+    return body
+
+
+async def _read(response: aiohttp.ClientResponse, ceiling: int) -> bytes | None:
+    """The whole body, or None as soon as it is longer than the ceiling; its connection is then given up."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ceiling:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _failure(whom: str, error: aiohttp.ClientError) -> NotFoundOutError:
+    """Our error for one of aiohttp's, whose own text may hold URLs, header fields and what the registry wrote."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return RegistryUnavailableError(f"the certificate of {whom} is not accepted: {_certificate_fault(error)}")
+        case aiohttp.ClientConnectorDNSError():
+            return RegistryUnavailableError(f"the host name of {whom} could not be resolved")
+        case aiohttp.ClientResponseError():
+            return RegistryResponseError(f"{whom} answered with something other than HTTP/1.1")
+        case OSError(errno=int(number)) if number in errno.errorcode and not isinstance(error, aiohttp.ClientSSLError):
+            return RegistryUnavailableError(f"the connection to {whom} failed ({errno.errorcode[number]})")
+        case aiohttp.ClientConnectorError():  # OpenSSL's error, or none, since asyncio hides a TLS alert of the server
+            return RegistryUnavailableError(f"the TLS handshake with {whom} failed; expected TLS 1.2 or later")
+        case _:
+            return RegistryUnavailableError(f"the connection to {whom} broke")
+
+
+def _certificate_fault(error: aiohttp.ClientConnectorCertificateError) -> str:
+    cause = error.certificate_error
+    code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
+    return _CERTIFICATE_FAULTS.get(code, f"OpenSSL's verification code is {code}")
+
+
+def _context_of(host: str, authority: bytes | Path) -> ssl.SSLContext:
+    try:
+        pem = authority if isinstance(authority, bytes) else authority.read_bytes()
+        return _context(pem.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise ConfigurationError(f"{_AUTHORITY} {host} cannot be used: expected PEM certificates") from None
+    except OSError as error:
+        raise ConfigurationError(f"{_AUTHORITY} {host} cannot be used: {error.strerror}") from error
+
+
+def _context(authority: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if authority is not None:
+        context.load_verify_locations(cadata=authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
