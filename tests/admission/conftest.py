@@ -1,0 +1,60 @@
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.images import FakeRegistry
+from webhook.admission.decide import Decider, Options
+from webhook.admission.verification import Verification
+from webhook.kube.namespaces import KnownNamespaces
+from webhook.policy.book import Book
+from webhook.policy.collection import Collection
+
+
+class FixedPolicies:
+    """Fills `webhook.admission.ports.Policies`."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+
+    def current(self) -> Book:
+        return self.book
+
+
+def book(*texts: str) -> Book:
+    collection = Collection()
+    collection.add("policies.yaml", "---\n".join(texts).encode(), no_file)
+    return collection.book("policies.yaml")
+
+
+def no_file(name: str) -> bytes:
+    raise OSError(name)
+
+
+Deciders = Callable[..., Decider]
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def verification(registry: FakeRegistry, clock: FakeClock) -> AsyncIterator[Verification]:
+    verification = Verification(registry, clock)
+    yield verification
+    await verification.close()
+
+
+@pytest.fixture
+def decider(verification: Verification) -> Deciders:
+    def make(*texts: str, labels: Mapping[str, Mapping[str, str]] | None = None, **options: Any) -> Decider:
+        return Decider(FixedPolicies(book(*texts)), verification, KnownNamespaces(labels or {}), Options(**options))
+
+    return make

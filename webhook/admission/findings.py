@@ -1,0 +1,69 @@
+"""The findings of one request: each gets its policy and what it does."""
+
+from msgspec.structs import replace
+
+from webhook.codes import TRANSIENT, Code
+from webhook.pods import ImageUse
+from webhook.policy.book import OnError, Policy
+from webhook.verdict import ImageResult, Mode, Verdict, Violation
+
+_ON_ERROR = {OnError.DENY: Mode.ENFORCE, OnError.WARN: Mode.WARN, OnError.ALLOW: Mode.AUDIT}
+
+
+class Findings:
+    """Collects violations; `cap` is the strongest thing that any of them may do."""
+
+    def __init__(self, cap: Mode) -> None:
+        self.cap = cap
+        self.found: list[Violation] = []
+        self.would_deny = False
+
+    def add(self, policy: Policy, violation: Violation) -> None:
+        """A violation of a policy: it does what the policy's mode says, or its `onError` where that is weaker."""
+        declared = violation.mode.capped(policy.mode)
+        if violation.code in TRANSIENT:
+            declared = declared.capped(_ON_ERROR[policy.on_error])
+            self.would_deny |= declared is Mode.ENFORCE and self.cap is Mode.AUDIT
+        else:
+            self.would_deny |= violation.mode is Mode.ENFORCE and _enforces_one_day(declared, self.cap)
+        self.found.append(replace(violation, policy=policy.name, mode=declared.capped(self.cap)))
+
+    def refuse(self, violation: Violation) -> None:
+        """A violation that no policy made: it does what it says of itself."""
+        self.would_deny |= violation.mode is Mode.ENFORCE and self.cap is Mode.AUDIT
+        self.found.append(replace(violation, mode=violation.mode.capped(self.cap)))
+
+    def verdict(self, policies: tuple[str, ...] = (), images: tuple[ImageResult, ...] = ()) -> Verdict:
+        """All of it, decided."""
+        return Verdict(violations=tuple(self.found), would_deny=self.would_deny, policies=policies, images=images)
+
+
+def _enforces_one_day(declared: Mode, cap: Mode) -> bool:
+    """An Audit policy, or an Enforce policy of a release that only audits."""
+    return declared is Mode.AUDIT or (declared is Mode.ENFORCE and cap is Mode.AUDIT)
+
+
+def at(use: ImageUse, violation: Violation) -> Violation:
+    """The violation, at the place that names the image."""
+    return replace(violation, path=use.path, container=use.container)
+
+
+def no_policy_matches(path: str, namespace: str, mode: Mode) -> Violation:
+    """No Enforce or Warn policy speaks about the pod."""
+    return Violation(
+        code=Code.NO_POLICY_MATCHES,
+        path=path,
+        message=f"no Enforce or Warn policy matches namespace {namespace}",
+        fix="add a ClusterPodPolicy whose match covers it, or set --no-match",
+        mode=mode,
+    )
+
+
+def namespace_unknown(path: str, namespace: str) -> Violation:
+    """A namespaceSelector cannot be decided."""
+    return Violation(
+        code=Code.NAMESPACE_UNKNOWN,
+        path=path,
+        message=f"the labels of namespace {namespace} are not known, so whether the policy matches cannot be decided",
+        fix="check that tidewaiter can list namespaces, or give labels with --namespace-label",
+    )

@@ -1,0 +1,172 @@
+"""A verdict in words: the one renderer for denial messages, warnings, causes and annotations.
+
+What a user wrote is shown as printable ASCII only: the API server drops a warning with a control character silently
+(`k8s.io/apimachinery/pkg/util/net.NewWarningHeader`), and a terminal obeys escape sequences.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from webhook.codes import Code
+from webhook.verdict import Mode, Verdict, Violation
+
+MESSAGE_BYTES = 1024
+"""An Event's note holds so much; the first line must say everything that matters."""
+
+SUMMARY_CHARACTERS = 400
+"""The first line leaves room for at least one finding in full."""
+
+SUMMARY_PLACES = 5
+
+WARNING_CHARACTERS = 256
+"""The API server cuts single warnings there once all of them together are over 4096 characters."""
+
+MAX_WARNINGS = 16
+MAX_CAUSES = 64
+ANNOTATION_CHARACTERS = 1000
+
+_IMAGE_CODES = frozenset(
+    {
+        Code.REFERENCE_INVALID,
+        Code.REGISTRY_NOT_ALLOWED,
+        Code.DIGEST_DENIED,
+        Code.TAG_NOT_PINNED,
+        Code.IMAGE_UNMATCHED,
+        Code.IMAGE_NOT_FOUND,
+        Code.NOT_SIGNED,
+        Code.SIGNATURE_INVALID,
+        Code.SIGNER_NOT_ALLOWED,
+        Code.TOO_FEW_SIGNERS,
+    }
+)
+
+
+def plain(text: str) -> str:
+    """The text as printable ASCII: anything else becomes an escape, as Python writes it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if " " <= char <= "~" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def summary(verdict: Verdict, mode: Mode = Mode.ENFORCE) -> str:
+    """One line that stands alone, for Events and lists: who is refused, by which policy, for what."""
+    violations = verdict.of(mode)
+    places = _by_place(violations)
+    noun, total = _counted(verdict, violations)
+    found = [
+        f"{_place(place)}: {', '.join(dict.fromkeys(violation.code.value for violation in group))}"
+        for place, group in islice(places.items(), SUMMARY_PLACES)
+    ]
+    if len(places) > SUMMARY_PLACES:
+        found.append(f"and {len(places) - SUMMARY_PLACES} more")
+    policies = dict.fromkeys(violation.policy for violation in violations if violation.policy)
+    by = f" by policy {', '.join(plain(name) for name in policies)}" if policies else ""
+    count = f"{len(places)} of {total} {noun} " if total >= len(places) > 0 else ""
+    text = f"{count}denied{by}: {'; '.join(found)}"
+    if len(violations) == 1:
+        text += f" ({plain(violations[0].message)})"
+    return _cut(text, SUMMARY_CHARACTERS)
+
+
+def message(verdict: Verdict, uid: str, limit: int = MESSAGE_BYTES) -> str:
+    """The whole denial: the summary, then each place with what was found and how to mend it, then the request's id.
+
+    All findings are told until `limit` bytes are reached; what does not fit is counted.
+    """
+    violations = verdict.of(Mode.ENFORCE)
+    tail = f"request: {plain(uid)}"
+    lines = [summary(verdict)]
+    room = limit - len(lines[0]) - len(tail) - len("\nand 1000 more\n")
+    told = 0
+    for place, group in _by_place(violations).items():
+        header = _header(place, group)
+        for violation in group:
+            block = [*header, *_details(violation)]
+            size = sum(len(line) + 1 for line in block)
+            if size > room:
+                continue
+            lines += block
+            room -= size
+            told += 1
+            header = ()
+    if told < len(violations):
+        lines.append(f"and {len(violations) - told} more")
+    return "\n".join([*lines, tail])
+
+
+def warnings(verdict: Verdict) -> Iterator[str]:
+    """One line for each finding in Warn mode; the last says how many were left out."""
+    violations = verdict.of(Mode.WARN)
+    for violation in violations[:MAX_WARNINGS]:
+        yield _cut(line(violation), WARNING_CHARACTERS)
+    if len(violations) > MAX_WARNINGS:
+        yield f"and {len(violations) - MAX_WARNINGS} more findings"
+
+
+def line(violation: Violation) -> str:
+    """A finding in one line."""
+    policy = f"[{plain(violation.policy)}] " if violation.policy else ""
+    fix = f"; fix: {plain(violation.fix)}" if violation.fix else ""
+    return f"{policy}{plain(violation.path)}: {violation.code.value}: {plain(violation.message)}{fix}"
+
+
+def reasons(violations: Iterable[Violation]) -> str:
+    """Places and codes in one bounded line, for annotations."""
+    return _cut("; ".join(f"{plain(each.path)}: {each.code.value}" for each in violations), ANNOTATION_CHARACTERS)
+
+
+def names(values: Sequence[str]) -> str:
+    """Names in one bounded line, for annotations."""
+    return _cut(", ".join(plain(value) for value in values), ANNOTATION_CHARACTERS)
+
+
+Place = tuple[str, str]
+"""The container's path, or the field's own where there is none, and the container's name."""
+
+
+def _by_place(violations: Iterable[Violation]) -> dict[Place, list[Violation]]:
+    places: dict[Place, list[Violation]] = {}
+    for violation in violations:
+        places.setdefault((_container_path(violation), violation.container), []).append(violation)
+    return places
+
+
+def _container_path(violation: Violation) -> str:
+    if not violation.container:
+        return violation.path
+    head, bracket, _ = violation.path.rpartition("]")
+    return head + bracket if bracket else violation.path
+
+
+def _place(place: Place) -> str:
+    path, container = place
+    return plain(container or path)
+
+
+def _counted(verdict: Verdict, violations: Sequence[Violation]) -> tuple[str, int]:
+    """What is counted, and how many of it there are in the pod."""
+    if all(violation.code in _IMAGE_CODES for violation in violations):
+        return "images", len(verdict.images)
+    containers = sum(1 for image in verdict.images if image.container)
+    return "containers", containers if all(violation.container for violation in violations) else 0
+
+
+def _header(place: Place, group: Sequence[Violation]) -> tuple[str, ...]:
+    path, container = place
+    image = next((violation.image for violation in group if violation.image), "")
+    name = f' "{plain(container)}"' if container else ""
+    return (f"  {plain(path)}{name}{'  ' if image else ''}{plain(image)}",)
+
+
+def _details(violation: Violation) -> Iterator[str]:
+    yield f"    {violation.code.value}: {plain(violation.message)}"
+    if violation.fix:
+        yield f"    fix: {plain(violation.fix)}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."

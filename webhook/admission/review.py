@@ -1,0 +1,164 @@
+"""AdmissionReview `admission.k8s.io/v1` in and out, as bytes. Pure: no I/O, no decision.
+
+The response repeats `apiVersion`, `kind` and `uid` exactly and carries no patch
+(`k8s.io/apiserver/pkg/admission/plugin/webhook/request.VerifyAdmissionResponse`).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from webhook.admission import report
+from webhook.pods import Struct
+from webhook.verdict import ImageResult, Verdict, Violation
+
+API_VERSION = "admission.k8s.io/v1"
+KIND = "AdmissionReview"
+MAX_UID_CHARACTERS = 256
+
+
+class ReviewError(ValueError):
+    """The body is no AdmissionReview v1 that can be answered: HTTP 400."""
+
+
+class GroupVersionResource(Struct, frozen=True):
+    """`request.resource`."""
+
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+
+
+class UserInfo(Struct, frozen=True):
+    """`request.userInfo`."""
+
+    username: str = ""
+
+
+class Request(Struct, frozen=True):
+    """`request`, as far as it is read. `object` and `old_object` stay bytes until the kind is known."""
+
+    uid: str
+    resource: GroupVersionResource = GroupVersionResource()
+    sub_resource: str = ""
+    name: str = ""
+    namespace: str = ""
+    operation: str = ""
+    user_info: UserInfo = UserInfo()
+    dry_run: bool | None = None
+    object: msgspec.Raw = msgspec.Raw(b"null")
+    old_object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Review(Struct, frozen=True):
+    api_version: str = ""
+    kind: str = ""
+    request: Request | None = None
+
+
+class _Cause(msgspec.Struct, frozen=True):
+    reason: str
+    message: str
+    field: str
+
+
+class _Details(msgspec.Struct, frozen=True):
+    causes: list[_Cause]
+
+
+class _Status(Struct, frozen=True):
+    code: int
+    reason: str
+    message: str
+    details: _Details | None = None
+    status: str = "Failure"
+
+
+class _Response(Struct, frozen=True, omit_defaults=True):
+    uid: str
+    allowed: bool
+    status: _Status | None = None
+    warnings: list[str] | None = None
+    audit_annotations: dict[str, str] | None = None
+
+
+class _ReviewOut(Struct, frozen=True):
+    response: _Response
+    api_version: str = API_VERSION
+    kind: str = KIND
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision, for the log and the metrics.
+
+    `decision` is allow, warn (allowed with warnings), deny, error (refused because something could not be found out) or
+    ignored (nothing that is judged). `mode` is audit when the whole program only audits, else policy.
+    """
+
+    uid: str
+    decision: str
+    mode: str
+    user: str
+    namespace: str
+    kind: str
+    name: str
+    operation: str
+    dry_run: bool
+    would_deny: bool = False
+    policies: tuple[str, ...] = ()
+    generation: str = ""
+    images: tuple[ImageResult, ...] = ()
+    violations: tuple[Violation, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The response's body, and what there is to record about it."""
+
+    body: bytes
+    record: Record
+
+
+_decoder = msgspec.json.Decoder(_Review)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(body: bytes) -> Request:
+    """The request in a review. Raises `ReviewError` where there is none, or none that can be answered."""
+    try:
+        review = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ReviewError(f"the body is not an AdmissionReview: {report.plain(str(error))[:200]}") from error
+    if review.api_version != API_VERSION or review.kind != KIND:
+        raise ReviewError(f"expected apiVersion {API_VERSION} and kind {KIND}")
+    if review.request is None:
+        raise ReviewError("the AdmissionReview has no request")
+    if not 0 < len(review.request.uid) <= MAX_UID_CHARACTERS:
+        raise ReviewError(f"request.uid must have 1 to {MAX_UID_CHARACTERS} characters")
+    return review.request
+
+
+def allow(uid: str, warnings: list[str] | None = None, annotations: Mapping[str, str] | None = None) -> bytes:
+    """An answer that lets the request pass."""
+    return _encode(
+        _Response(uid=uid, allowed=True, warnings=warnings or None, audit_annotations=dict(annotations or {}) or None)
+    )
+
+
+def deny(
+    uid: str, verdict: Verdict, annotations: Mapping[str, str], code: int = 403, reason: str = "Forbidden"
+) -> bytes:
+    """An answer that refuses it: the whole message, and each finding as a cause for programs."""
+    causes = [
+        _Cause(each.code.value, report.plain(each.message), report.plain(each.path))
+        for each in verdict.violations[: report.MAX_CAUSES]
+        if each.denies
+    ]
+    status = _Status(code, reason, report.message(verdict, uid), _Details(causes))
+    warnings = list(report.warnings(verdict))
+    return _encode(
+        _Response(uid=uid, allowed=False, status=status, warnings=warnings or None, audit_annotations=dict(annotations))
+    )
+
+
+def _encode(response: _Response) -> bytes:
+    return _encoder.encode(_ReviewOut(response))

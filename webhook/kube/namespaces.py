@@ -1,0 +1,90 @@
+"""Labels of namespaces, asked from the API server when a policy selects by them."""
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from webhook.cache import Cache
+from webhook.clock import Clock
+from webhook.errors import ConfigurationError, NamespaceUnknownError, NotFoundOutError
+
+_log = logging.getLogger(__name__)
+
+LABELS_SECONDS = 5.0
+"""How long a changed label may go unseen."""
+
+LOOKUP_SECONDS = 2.0
+"""How long a review waits for the labels of its namespace."""
+
+MAX_NAMESPACES = 10_000
+
+
+class KnownNamespaces:
+    """Labels that were given, for the command line: from Namespace documents and flags."""
+
+    def __init__(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        self._labels = labels
+
+    async def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels that were given for the namespace; None where nothing was said of it."""
+        return self._labels.get(namespace)
+
+
+class ClusterNamespaces:
+    """Labels as the API server has them, kept for a few seconds, asked once however many reviews want them.
+
+    The Kubernetes client weighs about 60 MB, so it is loaded when the first policy needs it (`connect`), off the loop.
+    """
+
+    def __init__(self, clock: Clock, kubeconfig: Path | None = None) -> None:
+        self._kubeconfig = kubeconfig
+        self._connecting = asyncio.Lock()
+        self._api: Any = None
+        self._labels: Cache[str, Mapping[str, str]] = Cache(
+            maxsize=MAX_NAMESPACES,
+            lifetime=lambda _: LABELS_SECONDS,
+            clock=clock.monotonic,
+            flight_seconds=LOOKUP_SECONDS,
+        )
+
+    async def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The namespace's labels; None when the API server has no such namespace or cannot be asked."""
+        try:
+            return await self._labels.get(namespace, lambda: self._read(namespace), LOOKUP_SECONDS)
+        except NotFoundOutError as error:
+            _log.warning("labels of a namespace are not known: %s", error)
+            return None
+
+    async def connect(self) -> None:
+        """Load the client and its credentials. Raises `ConfigurationError` where there are none."""
+        async with self._connecting:
+            if self._api is None:
+                client = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
+                await self._load_credentials(await asyncio.to_thread(importlib.import_module, "kubernetes.aio.config"))
+                self._api = client.CoreV1Api(client.ApiClient())
+
+    async def _load_credentials(self, config: Any) -> None:
+        try:
+            if self._kubeconfig is None:
+                config.load_incluster_config()
+            else:
+                await config.load_kube_config(config_file=str(self._kubeconfig))
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise ConfigurationError("a policy selects namespaces by label, and there is no cluster to ask") from error
+
+    async def _read(self, namespace: str) -> Mapping[str, str]:
+        try:
+            await self.connect()
+            answer = await self._api.read_namespace(namespace, _request_timeout=LOOKUP_SECONDS)
+        except Exception as error:  # whatever the client raises, the labels are not known
+            raise NamespaceUnknownError(f"the API server gave no labels ({type(error).__name__})") from error
+        return dict(answer.metadata.labels or {})
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._labels.close()
+        if self._api is not None:
+            await self._api.api_client.close()
