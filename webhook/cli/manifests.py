@@ -1,0 +1,110 @@
+"""Manifests as a developer keeps them: files, folders or standard input, read into what carries a pod."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from webhook.cli.options import MAX_INPUT_BYTES
+from webhook.errors import ConfigurationError
+from webhook.pods import BY_KIND, Pod, PodBearing, PodSpec, pod, pod_spec
+from webhook.policy.documents import Document, Fault, FaultsError, parse
+
+SUFFIXES = {".yaml", ".yml", ".json"}
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One object that carries a pod. `pod` is None where it could not be read; then `fault` says why."""
+
+    name: str
+    namespace: str
+    source: str
+    is_pod: bool
+    pod: Pod | None
+    fault: str = ""
+
+
+class Manifests(msgspec.Struct, frozen=True):
+    """All that was read: what carries a pod, and the labels of namespaces that the documents declare."""
+
+    resources: tuple[Resource, ...]
+    namespaces: dict[str, dict[str, str]]
+
+
+def read(paths: Sequence[str], namespace: str) -> Manifests:
+    """The manifests at `paths` (`-` is standard input); `namespace` is that of objects which name none.
+
+    Objects of kinds that carry no pod are passed over. Raises `FaultsError` with all that cannot be read, and
+    `ConfigurationError` where there is nothing at all.
+    """
+    documents: list[Document] = []
+    faults: list[Fault] = []
+    for source, content in _contents(paths):
+        parsed = parse(source, content)
+        documents += parsed.documents
+        faults += parsed.faults
+    if faults:
+        raise FaultsError(tuple(faults))
+    if not documents:
+        raise ConfigurationError(f"no manifests in {', '.join(paths)}")
+    resources = tuple(resource for document in documents for resource in _resources(document, namespace))
+    return Manifests(resources, dict(_namespace_labels(documents)))
+
+
+def _contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for text in paths:
+        if text == "-":
+            yield "<stdin>", sys.stdin.buffer.read(MAX_INPUT_BYTES)
+            continue
+        path = Path(text)
+        files = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES) if path.is_dir() else [path]
+        for file in files:
+            yield str(file), _bytes(file)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}") from error
+
+
+def _resources(document: Document, default_namespace: str) -> Iterator[Resource]:
+    value = document.value
+    group = _text(value.get("apiVersion")).rpartition("/")[0]
+    kind = BY_KIND.get((group, _text(value.get("kind"))))
+    if kind is None:
+        return
+    metadata = value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    namespace = _text(metadata.get("namespace")) or default_namespace
+    name = _text(metadata.get("name")) or _text(metadata.get("generateName")) or "?"
+    source = f"{document.source}:{document.line}"
+    label = f"{kind.kind}/{namespace}/{name}"
+    try:
+        owner: PodBearing = msgspec.convert(value, kind.struct)
+        subject = pod(pod_spec(owner) or PodSpec(), kind.spec_path)
+    except msgspec.ValidationError as error:
+        yield Resource(label, namespace, source, kind.is_pod, None, str(error))
+        return
+    if not subject.containers:
+        yield Resource(label, namespace, source, kind.is_pod, None, f"has no containers in {kind.spec_path}")
+    else:
+        yield Resource(label, namespace, source, kind.is_pod, subject)
+
+
+def _namespace_labels(documents: Sequence[Document]) -> Iterator[tuple[str, dict[str, str]]]:
+    for document in documents:
+        value = document.value
+        metadata = value.get("metadata")
+        if value.get("apiVersion") != "v1" or value.get("kind") != "Namespace" or not isinstance(metadata, dict):
+            continue
+        labels = metadata.get("labels") or {}
+        if isinstance(labels, dict):
+            yield _text(metadata.get("name")), {_text(key): _text(label) for key, label in labels.items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,169 @@
+"""Options that several commands share; each has an environment variable `TIDEWAITER_…`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from webhook import config
+from webhook.config import EngineConfig, RegistryConfig
+from webhook.verdict import Mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NO_MATCH = {"deny": Mode.ENFORCE, "warn": Mode.WARN, "allow": None}
+WORKLOADS = {"deny": Mode.ENFORCE, "warn": Mode.WARN, "ignore": None}
+RELEASE_MODES = {"audit": Mode.AUDIT, "policy": Mode.ENFORCE}
+
+MAX_INPUT_BYTES = 16 * 2**20
+"""What is read of one file or of standard input; the server reads as much of a review."""
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """A click option with its environment variable: `--no-match` is `TIDEWAITER_NO_MATCH`."""
+    long = next(name for name in names if name.startswith("--")).split("/")[0]
+    attributes.setdefault("envvar", "TIDEWAITER_" + long.removeprefix("--").replace("-", "_").upper())
+    return click.option(*names, show_envvar=True, **attributes)
+
+
+def policy_option(*, required: bool = True) -> Callable[[F], F]:
+    """`-p/--policy`."""
+    return option(
+        "-p",
+        "--policy",
+        "policies",
+        type=FILE_OR_FOLDER,
+        multiple=True,
+        required=required,
+        help="A file of policies, or a folder of such files. Repeatable.",
+    )
+
+
+def no_match_option(function: F) -> F:
+    """`--no-match`."""
+    return option(
+        "--no-match",
+        type=click.Choice(list(NO_MATCH)),
+        default="deny",
+        show_default=True,
+        help="What happens to a pod that no Enforce or Warn policy matches.",
+    )(function)
+
+
+def workloads_option(function: F) -> F:
+    """`--workloads`."""
+    return option(
+        "--workloads",
+        type=click.Choice(list(WORKLOADS)),
+        default="warn",
+        show_default=True,
+        help="What findings about a Deployment's or another workload's template do.",
+    )(function)
+
+
+def namespace_label_option(function: F) -> F:
+    """`--namespace-label`."""
+    return option(
+        "--namespace-label",
+        multiple=True,
+        metavar="NS:KEY=VALUE",
+        help="A label of a namespace, for policies that select by labels. Repeatable.",
+    )(function)
+
+
+def namespace_labels(
+    texts: tuple[str, ...], declared: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
+    """The labels by namespace: those that documents declare, and those of the flags over them.
+
+    The label that the API server gives every namespace is among them. Raises `ConfigurationError`.
+    """
+    labels = {namespace: dict(given) for namespace, given in (declared or {}).items()}
+    for namespace, key, value in map(config.namespace_label, texts):
+        labels.setdefault(namespace, {})[key] = value
+    for namespace, given in labels.items():
+        given["kubernetes.io/metadata.name"] = namespace
+    return labels
+
+
+def output_option(*formats: str) -> Callable[[F], F]:
+    """`-o/--output`; the first format is the default."""
+    return option(
+        "-o",
+        "--output",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How results are printed.",
+    )
+
+
+def registry_options(function: F) -> F:
+    """How registries are reached."""
+    for decorate in reversed(_REGISTRY_OPTIONS):
+        function = decorate(function)
+    return function
+
+
+_REGISTRY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    option("--docker-config", type=FILE, help="A docker config.json with credentials of registries."),
+    option(
+        "--registry-ca",
+        multiple=True,
+        metavar="HOST=FILE",
+        help="Certificate authorities (PEM) to trust for a registry, beside the system's. Repeatable.",
+    ),
+    option(
+        "--insecure-registry",
+        multiple=True,
+        metavar="HOST[:PORT]",
+        help="A registry that speaks plain http and may have a private or loopback address. Repeatable.",
+    ),
+    option(
+        "--allow-address",
+        multiple=True,
+        metavar="CIDR",
+        help="Addresses that may be dialled although they are private, loopback or link-local. Repeatable.",
+    ),
+)
+
+
+def registry_config(
+    docker_config: Path | None,
+    registry_ca: tuple[str, ...],
+    insecure_registry: tuple[str, ...],
+    allow_address: tuple[str, ...],
+) -> RegistryConfig:
+    """The registry options' values, read. Raises `ConfigurationError`."""
+    return RegistryConfig(
+        docker_config=docker_config,
+        ca_files=tuple(config.host_file(text) for text in registry_ca),
+        insecure=frozenset(config.registry_host(text) for text in insecure_registry),
+        allow_addresses=tuple(config.network(text) for text in allow_address),
+    )
+
+
+def engine_config(
+    policies: tuple[Path, ...],
+    no_match: str,
+    *,
+    cap: Mode = Mode.ENFORCE,
+    pinning: bool = False,
+    docker_config: Path | None,
+    registry_ca: tuple[str, ...],
+    insecure_registry: tuple[str, ...],
+    allow_address: tuple[str, ...],
+) -> EngineConfig:
+    """The engine options' values, read. Raises `ConfigurationError`."""
+    return EngineConfig(
+        policies=policies,
+        no_match=NO_MATCH[no_match],
+        cap=cap,
+        pinning=pinning,
+        registry=registry_config(docker_config, registry_ca, insecure_registry, allow_address),
+    )

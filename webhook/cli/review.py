@@ -1,0 +1,60 @@
+"""`tidewaiter review`: an AdmissionReview in, the server's answer out."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webhook.admission.review import Answer, ReviewError
+from webhook.admission.reviewer import Reviewer
+from webhook.cli import options
+from webhook.cli.exits import Exit
+from webhook.config import EngineConfig
+from webhook.errors import ConfigurationError
+from webhook.kube.namespaces import KnownNamespaces
+from webhook.policy_files import PolicyFiles
+from webhook.verdict import Mode
+from webhook.wiring import engine
+
+
+@click.command()
+@options.policy_option()
+@options.no_match_option
+@options.workloads_option
+@options.namespace_label_option
+@options.registry_options
+@click.argument("file", type=click.File("rb"))
+def review(
+    file: Any,
+    policies: tuple[Path, ...],
+    no_match: str,
+    workloads: str,
+    namespace_label: tuple[str, ...],
+    **registry: Any,
+) -> None:
+    """Answer one AdmissionReview of FILE (- for standard input) exactly as the server does.
+
+    Prints the AdmissionReview that the API server would get. Exit code 0 when it allows, 1 when it denies, 2 for usage
+    and configuration, 3 when it denies because something could not be found out.
+    """
+    config = options.engine_config(policies, no_match, **registry)
+    labels = options.namespace_labels(namespace_label)
+    try:
+        answer = asyncio.run(_answer(config, options.WORKLOADS[workloads], labels, file.read(options.MAX_INPUT_BYTES)))
+    except ReviewError as error:
+        raise ConfigurationError(str(error)) from error
+    click.echo(answer.body.decode())
+    sys.exit(_exit(answer))
+
+
+async def _answer(
+    config: EngineConfig, workloads: Mode | None, labels: dict[str, dict[str, str]], body: bytes
+) -> Answer:
+    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as running:
+        return await Reviewer(running.decider, workloads).review(body)
+
+
+def _exit(answer: Answer) -> Exit:
+    return {"deny": Exit.DENIED, "error": Exit.INCONCLUSIVE}.get(answer.record.decision, Exit.ADMITTED)
