@@ -58,8 +58,9 @@ def address(text: str) -> tuple[str, int]:
 
     Raises `ConfigurationError`.
     """
-    host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in host and not host.startswith("[")):
+    host, colon, port = text.rpartition(":")
+    readable = colon and port.isascii() and port.isdigit() and int(port) <= 65535
+    if not readable or (":" in host and not host.startswith("[")):
         raise ConfigurationError(f"expected HOST:PORT, found {text!a}")
     return host.strip("[]"), int(port)
 
