@@ -30,8 +30,8 @@ image: ## the container image, with buildah
 	buildah bud -t tidewaiter:latest .
 
 lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and without addresses
-	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
-	$(RUN) uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	$(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	$(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
 
 docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
 	$(RUN) webhook.policy.reference > docs/policy-reference.md

@@ -71,6 +71,12 @@ def test_a_path_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     assert refusal(tmp_path / "\0") == f"{tmp_path}/\0: cannot be read: its name is not one of a file"
 
 
+def test_a_path_that_no_file_system_takes_is_a_fault(tmp_path: Path) -> None:
+    assert refusal(tmp_path / ("a" * 300)) == f"{tmp_path}/{'a' * 300}: cannot be read: File name too long"
+    (tmp_path / "loop").symlink_to("loop")
+    assert refusal(tmp_path / "loop").startswith(f"{tmp_path}/loop: cannot be read: Too many levels")
+
+
 def test_a_folder_without_policies_is_a_fault_also_beside_others(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -198,6 +204,11 @@ def test_files_that_are_not_yet_linked_are_read_already(tmp_path: Path) -> None:
     volume.put({"a.yaml": of_match("a")})
     write(tmp_path / "policies" / "..data" / "b.yaml", of_match("b"))
     assert names(tmp_path / "policies") == ["a", "b"]
+
+
+def test_a_config_map_whose_data_leads_to_itself_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "..data").symlink_to("..data")
+    assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read: Too many levels")
 
 
 def test_a_config_map_whose_data_is_gone_is_a_fault(tmp_path: Path) -> None:

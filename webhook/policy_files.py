@@ -9,6 +9,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
@@ -123,13 +124,21 @@ def _where(paths: Sequence[Path]) -> str:
 
 
 def _files(paths: Sequence[Path]) -> tuple[_File, ...]:
-    return tuple(file for path in paths for file in (_folder(path) if path.is_dir() else (_file(str(path), path),)))
+    return tuple(file for path in paths for file in (_folder(path) if _is_folder(path) else (_file(str(path), path),)))
+
+
+def _is_folder(path: Path) -> bool:
+    """False also where nobody can tell; opening it as a file then says what is wrong with it."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def _folder(folder: Path) -> Iterator[_File]:
     """The files of a folder. One without any is a fault: it may be a volume that was not mounted."""
+    data = folder / "..data"
     try:
-        inside = (folder / "..data").resolve(strict=True) if (folder / "..data").is_symlink() else folder
+        inside = folder / data.readlink() if data.is_symlink() else folder
         names = sorted(path.name for path in inside.iterdir() if _is_policy(path.name))
     except OSError as error:
         yield _File(str(folder), folder, f"cannot be read: {error.strerror}")

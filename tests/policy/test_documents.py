@@ -236,6 +236,14 @@ def test_what_cannot_be_read_without_doubt_is_a_fault(content: str | bytes, expe
     assert faults(content) == expected
 
 
+def test_faults_stand_in_the_order_of_lines_whatever_found_them() -> None:
+    assert faults("- a\n---\nb: 1\nb: 2\n---\n- c") == [
+        "f.yaml:1: is not a mapping",
+        'f.yaml:4: duplicate key "b"',
+        "f.yaml:6: is not a mapping",
+    ]
+
+
 def test_aliases_of_aliases_do_not_grow_without_bound() -> None:
     nine = "".join(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10))
     assert faults(f"a0: &a0 [x, x, x, x, x, x, x, x, x]\n{nine}") == [f"f.yaml:6: has more than {MAX_VALUES} values"]

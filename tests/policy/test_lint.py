@@ -95,6 +95,10 @@ def test_a_weak_failure_mode_matters_only_where_something_is_enforced_and_verifi
     assert notices(of_match("p").replace("spec:", "spec:\n  onError: Allow")) == []
 
 
+def test_one_registry_of_a_cloud_is_that_of_one_customer() -> None:
+    assert notices(tweaked('"ghcr.io/acme/*"', '"1234.dkr.ecr.eu-west-1.amazonaws.com/**"')) == []
+
+
 def test_an_entry_that_names_no_authority_uses_all_of_them() -> None:
     assert notices(tweaked("{minimum: 1, from: [release, night]}", "{minimum: 1}")) == []
 

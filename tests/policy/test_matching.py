@@ -28,6 +28,8 @@ GLOBS = [
     ("a*b*c", "acb", False),
     ("a*b*c", "abc", True),
     ("ab*ba", "aba", False),
+    ("a*b*b", "ab", False),
+    ("a*b*b", "abb", True),
     ("*ab*ab*", "abab", True),
     ("*ab*ab*", "aba", False),
     ("kube-*", "kube\n", False),

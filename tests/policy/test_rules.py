@@ -265,6 +265,7 @@ def test_the_key_of_an_entry_is_that_of_its_content() -> None:
         one_entry("{minimum: 2}"),
         one_entry(authority="{name: k, key: {file: release.pub}, annotations: {a: b}}"),
         one_entry(authority="{name: other, key: {file: release.pub}}"),
+        one_entry().replace("release.pub", "other").replace("night.pub", "release.pub").replace("other", "night.pub"),
     ],
 )
 def test_the_key_of_an_entry_changes_with_all_that_its_outcome_depends_on(other: str) -> None:

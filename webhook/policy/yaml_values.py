@@ -194,7 +194,7 @@ def read(content: bytes, loader: Any = LOADER) -> Values:
         values.faults.append((0, f"has more than {MAX_BYTES} bytes"))
         return values
     try:
-        for event in yaml.parse(content.decode("utf-8-sig"), Loader=loader):
+        for event in yaml.parse(content.decode("utf-8"), Loader=loader):
             values.take(event)
     except CeilingError as error:
         values.faults.append((error.line, str(error)))
