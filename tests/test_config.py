@@ -26,9 +26,18 @@ def test_what_is_no_address(text: str) -> None:
         config.address(text)
 
 
-@pytest.mark.parametrize("text", ["registry.example.com", "Registry.Example.com:5000", "[::1]:5000", "127.0.0.1:5000"])
-def test_a_registry_host_is_kept_in_lower_case(text: str) -> None:
-    assert config.registry_host(text) == text.lower()
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("registry.example.com", "registry.example.com"),
+        ("Registry.Example.com:5000", "registry.example.com:5000"),
+        ("registry.example.com:443", "registry.example.com"),
+        ("index.docker.io", "docker.io"),
+        ("[::1]:5000", "[::1]:5000"),
+    ],
+)
+def test_a_registry_host_is_spelt_as_references_are(text: str, expected: str) -> None:
+    assert config.registry_host(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "https://x", "x/y", "x:0", "x:123456", "x\n", "user@x", "-x"])

@@ -1,17 +1,15 @@
 """What a program was started with: flags and environment, read once into frozen values."""
 
-import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import msgspec
 
 from webhook.errors import ConfigurationError
+from webhook.images import ImageReferenceError, parse_registry
 from webhook.verdict import Mode
 
 Network = IPv4Network | IPv6Network
-
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII)
 
 
 class RegistryConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,10 +64,11 @@ def address(text: str) -> tuple[str, int]:
 
 
 def registry_host(text: str) -> str:
-    """`HOST[:PORT]` of a registry, in lower case. Raises `ConfigurationError`."""
-    if not _HOST.fullmatch(text):
-        raise ConfigurationError(f"expected HOST[:PORT] of a registry, found {text!a}")
-    return text.lower()
+    """`HOST[:PORT]` of a registry, spelt as references are. Raises `ConfigurationError`."""
+    try:
+        return parse_registry(text.lower())
+    except ImageReferenceError as error:
+        raise ConfigurationError(f"expected HOST[:PORT] of a registry, found {text!a}: {error}") from error
 
 
 def host_file(text: str) -> tuple[str, Path]:

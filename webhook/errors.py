@@ -24,7 +24,7 @@ class NotFoundOutError(TidewaiterError):
 
 
 class RegistryUnavailableError(NotFoundOutError):
-    """Transport failure or 5xx: no connection, a broken one, a bad certificate, an address that may not be dialled."""
+    """Transport failure or 5xx: no connection, a broken one, a bad certificate."""
 
     code = Code.REGISTRY_UNAVAILABLE
 
@@ -39,6 +39,12 @@ class RegistryResponseError(NotFoundOutError):
     """An answer that is malformed, over a ceiling, or other content than its digest names."""
 
     code = Code.REGISTRY_RESPONSE_INVALID
+
+
+class AddressNotAllowedError(NotFoundOutError):
+    """The host has an address that may not be dialled; whoever named the image chose the host."""
+
+    code = Code.ADDRESS_NOT_ALLOWED
 
 
 class CredentialsMissingError(NotFoundOutError):

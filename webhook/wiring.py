@@ -63,6 +63,6 @@ def _keychain(config: RegistryConfig) -> Keychain:
     if config.docker_config is None:
         return AnonymousKeychain()
     try:
-        return DockerConfigKeychain(config.docker_config.read_bytes())
+        return DockerConfigKeychain(config.docker_config.read_bytes(), str(config.docker_config))
     except OSError as error:
         raise ConfigurationError(f"{config.docker_config}: {error.strerror}") from error

@@ -120,7 +120,7 @@ def test_an_address_on_loopback_is_not_dialled_without_a_flag(shop: Shop, polici
     before = shop.registry.requests
     result = run("check", "-p", policies, "-f", file, "-o", "json")
     assert result.exit_code == 3
-    assert [each["code"] for each in document(result)["results"][0]["violations"]] == ["REGISTRY_UNAVAILABLE"]
+    assert [each["code"] for each in document(result)["results"][0]["violations"]] == ["ADDRESS_NOT_ALLOWED"]
     assert shop.registry.requests == before
 
 
@@ -251,7 +251,7 @@ def test_a_flag_may_come_from_the_environment(policies: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--insecure-registry", "http://x"), "expected HOST[:PORT] of a registry, found 'http://x'"),
+        (("--insecure-registry", "http://x"), "expected HOST[:PORT] of a registry, found 'http://x': "),
         (("--registry-ca", "x"), "expected HOST=FILE, found 'x'"),
         (("--allow-address", "10.0.0.0/33"), "expected an address range such as 10.0.0.0/8, found '10.0.0.0/33'"),
         (("--namespace-label", "a=b"), "expected NAMESPACE:KEY=VALUE, found 'a=b'"),
@@ -262,4 +262,4 @@ def test_flags_that_cannot_be_read_are_exit_code_2(
 ) -> None:
     result = run("check", "-p", policies, "-f", write(tmp_path, a_pod("nginx")), *flags)
     assert result.exit_code == 2
-    assert result.stderr == f"{message}\n"
+    assert result.stderr.startswith(message)

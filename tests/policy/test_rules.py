@@ -168,7 +168,6 @@ def test_a_tag_that_is_about_to_be_pinned_counts_as_if_it_were_and_must_be_resol
     assert judgement.violations == ()
     assert [entry.name for entry in judgement.entries] == ["ours", "apps"]
     assert judgement.resolve
-    assert judged("", "ghcr.io/acme/app:1.4", pinning=True) == ImageJudgement(resolve=True)
 
 
 def test_pinning_does_not_open_what_the_allowlist_closes() -> None:
@@ -177,10 +176,10 @@ def test_pinning_does_not_open_what_the_allowlist_closes() -> None:
     assert (judgement.resolve, judgement.fetch) == (False, False)
 
 
-def test_a_tag_is_pinned_also_where_no_entry_speaks_about_the_image() -> None:
+def test_a_tag_of_an_image_that_no_entry_speaks_about_is_refused_unresolved() -> None:
     judgement = judged(VERIFY, "quay.io/x:1", pinning=True)
     assert only(judgement).code is Code.IMAGE_UNMATCHED
-    assert judgement.resolve
+    assert not judgement.resolve
 
 
 def test_a_digest_needs_no_resolution_whether_pinning_or_not() -> None:
@@ -203,13 +202,15 @@ def test_an_unsafe_tag_is_resolved_and_warned_of() -> None:
 
 
 @pytest.mark.parametrize(("images", "resolve"), [("", False), (f'denyDigests: ["{DIGEST}"]', True), (VERIFY, True)])
-def test_an_unsafe_tag_is_resolved_only_where_a_rule_needs_the_digest(images: str, resolve: bool) -> None:
+@pytest.mark.parametrize("pinning", [True, False])
+def test_a_tag_is_resolved_only_where_a_rule_needs_the_digest(images: str, resolve: bool, pinning: bool) -> None:
     separator = ", " if images else ""
-    assert judged(f"{images}{separator}tags: UnsafeResolved", "ghcr.io/acme/app:1").resolve is resolve
+    judgement = judged(f"{images}{separator}tags: UnsafeResolved", "ghcr.io/acme/app:1", pinning=pinning)
+    assert judgement.resolve is resolve
 
 
 def test_an_unsafe_tag_that_is_about_to_be_pinned_is_not_warned_of() -> None:
-    assert judged("tags: UnsafeResolved", "ghcr.io/acme/app:1", pinning=True) == ImageJudgement(resolve=True)
+    assert judged("tags: UnsafeResolved", "ghcr.io/acme/app:1", pinning=True) == ImageJudgement()
 
 
 def test_a_resolved_digest_can_still_be_denied() -> None:

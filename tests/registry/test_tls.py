@@ -11,7 +11,7 @@ import trustme
 from tests.fakes.network import Authority, FakeResolver
 from tests.fakes.registry import FakeRegistry
 from tests.registry.conftest import Connect, FixedKeychain, Serve, resolve
-from webhook.errors import ConfigurationError, RegistryUnavailableError
+from webhook.errors import AddressNotAllowedError, ConfigurationError, RegistryUnavailableError
 from webhook.registry.client import RegistryClient
 from webhook.registry.settings import RegistrySettings
 
@@ -20,7 +20,7 @@ LOOPBACK = (ip_network("127.0.0.1/32"),)
 
 
 async def refusal(client: RegistryClient) -> str:
-    with pytest.raises(RegistryUnavailableError) as raised:
+    with pytest.raises((RegistryUnavailableError, AddressNotAllowedError)) as raised:
         await resolve(client, HOST)
     return str(raised.value)
 

@@ -99,9 +99,9 @@ class ImageRules:
         tagged = image.digest is None
         entries = tuple(entry for entry in self.entries if entry.speaks_about(image))
         if finding := self._finding(image, entries, tag_refused=tagged and not pinning and self.tags is Tags.PINNED):
-            return ImageJudgement((finding,), resolve=tagged and pinning)
+            return ImageJudgement((finding,))
         notices = (_may_move(str(image)),) if tagged and not pinning else ()
-        return ImageJudgement(notices, entries, resolve=tagged and bool(pinning or entries or self.deny_digests))
+        return ImageJudgement(notices, entries, resolve=tagged and bool(entries or self.deny_digests))
 
     def _finding(
         self, image: ImageReference, entries: tuple[VerifyEntry, ...], *, tag_refused: bool

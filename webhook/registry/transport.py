@@ -18,7 +18,13 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from webhook.errors import ConfigurationError, NotFoundOutError, RegistryResponseError, RegistryUnavailableError
+from webhook.errors import (
+    AddressNotAllowedError,
+    ConfigurationError,
+    NotFoundOutError,
+    RegistryResponseError,
+    RegistryUnavailableError,
+)
 from webhook.registry import endpoint
 from webhook.registry.endpoint import UrlError
 from webhook.registry.guard import AddressRefusedError, Guard, GuardedResolver
@@ -125,7 +131,7 @@ class Transport:
         try:
             return await self._exchange(request)
         except AddressRefusedError as error:
-            raise RegistryUnavailableError(f"{request.whom} {error}") from None
+            raise AddressNotAllowedError(f"{request.whom} {error}") from None
 
     def _redirected(self, request: Request, answer: Answer) -> Request:
         try:
