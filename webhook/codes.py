@@ -54,7 +54,7 @@ MEANINGS: dict[Code, str] = {
     Code.NO_POLICY_MATCHES: "No Enforce or Warn policy speaks about this pod.",
     Code.OBJECT_INVALID: "The object is not what the request says it is, or cannot be read.",
     Code.REGISTRY_RESPONSE_INVALID: "The registry's answer is malformed, over a ceiling, or not what its digest says.",
-    Code.ADDRESS_NOT_ALLOWED: "The registry's host has an address that may not be dialled: private, loopback or the like.",
+    Code.ADDRESS_NOT_ALLOWED: "The registry's host has a private, loopback or other address that may not be dialled.",
     Code.CREDENTIALS_MISSING: "The registry wants credentials, and there are none for it.",
     Code.CREDENTIALS_REFUSED: "The registry refused the credentials there are for it.",
     Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",

@@ -198,7 +198,7 @@ async def test_img_11_no_packet_goes_to_an_inner_address(
     image = images.parse(f"{host}/app@{DIGEST}").pinned()
     assert image is not None
     assert refusals(await client.evidence(image)) == {
-        (Code.REGISTRY_UNAVAILABLE, f"registry {image.registry} {reason}")
+        (Code.ADDRESS_NOT_ALLOWED, f"registry {image.registry} {reason}")
     }
     assert registry.asked == []
     assert set(resolver.asked) <= set(names)
