@@ -269,12 +269,13 @@ async def test_on_error_decides_only_what_could_not_be_found_out(
     assert found == [("NOT_SIGNED", "spec.containers[0].image", "signed", mode)]
 
 
-async def test_credentials_that_are_refused_deny_whatever_on_error_says(
-    decider: Deciders, registry: FakeRegistry
+@pytest.mark.parametrize("code", [Code.CREDENTIALS_MISSING, Code.CREDENTIALS_REFUSED, Code.ADDRESS_NOT_ALLOWED])
+async def test_what_a_retry_does_not_mend_denies_whatever_on_error_says(
+    decider: Deciders, registry: FakeRegistry, code: Code
 ) -> None:
-    registry.silent(APP, Unanswered("tag", Code.CREDENTIALS_MISSING, "401"))
+    registry.silent(APP, Unanswered("tag", code, "no"))
     verdict = await decider(changed(SIGNED, onError="Allow")).decide(a_pod(APP), "prod", SOON)
-    assert findings(verdict) == [("CREDENTIALS_MISSING", "spec.containers[0].image", "signed", "Enforce")]
+    assert findings(verdict) == [(code.value, "spec.containers[0].image", "signed", "Enforce")]
 
 
 async def test_a_failure_that_nobody_foresaw_is_no_verdict(decider: Deciders, registry: FakeRegistry) -> None:
