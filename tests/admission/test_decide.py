@@ -11,7 +11,7 @@ from tests.fakes.images import FakeRegistry, digest, garbage, key, pem
 from webhook.codes import Code
 from webhook.errors import RegistryRateLimitedError, RegistryUnavailableError
 from webhook.pods import Pod, PodObject, pod, pod_spec
-from webhook.signatures.evidence import Evidence, Unanswered
+from webhook.signatures.evidence import Attachment, Evidence, Unanswered
 from webhook.verdict import Mode, Verdict
 
 RELEASE = key()
@@ -430,3 +430,17 @@ async def test_the_stronger_policy_decides_how_long_to_wait(decider: Deciders, r
     assert not done
     registry.gate.set()
     assert (await deciding).allowed
+
+
+@pytest.mark.parametrize(("size", "asked"), [(1_000, 1), (70_000, 2)])
+async def test_small_evidence_serves_another_policy_and_large_evidence_is_not_kept(
+    decider: Deciders, registry: FakeRegistry, size: int, asked: int
+) -> None:
+    registry.sign(RELEASE, APP)
+    signed = registry.found[APP]
+    other = Attachment("referrer", "application/octet-stream", b"x" * size)
+    registry.found[APP] = Evidence(attachments=(*signed.attachments, other))
+    assert (await decider(SIGNED).decide(a_pod(APP), "prod", SOON)).allowed
+    both = SIGNED.replace("from: [release]", "from: [release, other]")
+    assert (await decider(both).decide(a_pod(APP), "prod", SOON)).allowed
+    assert len(registry.asked) == asked

@@ -23,7 +23,11 @@ TAG_SECONDS = 30.0
 """A tag may move at any time."""
 
 MAX_OUTCOMES = 100_000
-MAX_EVIDENCE = 1_000
+MAX_EVIDENCE = 256
+MAX_EVIDENCE_BYTES = 64 * 1024
+"""Evidence is kept for the other entries that ask about the same image at the same time. More is not kept: what lies
+beside an image is somebody else's to write, and signatures are small."""
+
 MAX_TAGS = 10_000
 
 
@@ -42,7 +46,7 @@ class Verification:
         )
         self._evidence: Cache[PinnedImage, Evidence] = Cache(
             maxsize=MAX_EVIDENCE,
-            lifetime=lambda evidence: NOT_VERIFIED_SECONDS if evidence.complete else 0.0,
+            lifetime=_evidence_lifetime,
             clock=clock.monotonic,
         )
         self._outcomes: Cache[tuple[str, PinnedImage], Outcome] = Cache(
@@ -82,6 +86,11 @@ class Verification:
 def _brief(outcome: Outcome) -> Outcome:
     """Without what became of each candidate: 100,000 outcomes are kept, and nobody asks them for that."""
     return replace(outcome, trials=())
+
+
+def _evidence_lifetime(evidence: Evidence) -> float:
+    small = sum(len(each.content) for each in evidence.attachments) <= MAX_EVIDENCE_BYTES
+    return NOT_VERIFIED_SECONDS if evidence.complete and small else 0.0
 
 
 def _lifetime(outcome: Outcome) -> float:
