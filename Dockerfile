@@ -45,7 +45,7 @@ LABEL org.opencontainers.image.title="tidewaiter" \
       org.opencontainers.image.base.name="${BASE}"
 
 COPY --from=build /opt/tidewaiter /opt/tidewaiter
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/
 WORKDIR /
 USER 65532:65532
 

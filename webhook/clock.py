@@ -24,6 +24,4 @@ class SystemClock:
         """Wall time, UTC."""
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        """`time.monotonic()`."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)

@@ -50,7 +50,7 @@ class ImageReferenceError(ValueError):
     """
 
 
-class Digest(msgspec.Struct, frozen=True):
+class Digest(msgspec.Struct, frozen=True, cache_hash=True):
     """A content digest: `algorithm` is `sha256`, `hex` its 64 lower-case hexadecimal digits."""
 
     algorithm: str
@@ -76,7 +76,7 @@ class Digest(msgspec.Struct, frozen=True):
         return f"{self.algorithm}:{self.hex}"
 
 
-class PinnedImage(msgspec.Struct, frozen=True):
+class PinnedImage(msgspec.Struct, frozen=True, cache_hash=True):
     """An image named by its digest: it means the same content for ever, and is the only thing that can be verified."""
 
     registry: str
@@ -92,7 +92,7 @@ class PinnedImage(msgspec.Struct, frozen=True):
         return f"{self.name}@{self.digest}"
 
 
-class ImageReference(msgspec.Struct, frozen=True):
+class ImageReference(msgspec.Struct, frozen=True, cache_hash=True):
     """A legal reference in its normal form.
 
     `registry` is `host[:port]`. `tag` is `latest` where the text has neither tag nor digest; beside a digest, runtimes
@@ -113,12 +113,23 @@ class ImageReference(msgspec.Struct, frozen=True):
 
     def pinned(self) -> PinnedImage | None:
         """The image that the digest names; None where there is only a tag."""
-        return None if self.digest is None else PinnedImage(self.registry, self.repository, Digest.parse(self.digest))
+        return _pinned(self)
 
     def __str__(self) -> str:
-        tag = "" if self.tag is None else f":{self.tag}"
-        digest = "" if self.digest is None else f"@{self.digest}"
-        return f"{self.name}{tag}{digest}"
+        return _written(self)
+
+
+@lru_cache(_CACHED_REFERENCES)
+def _pinned(image: ImageReference) -> PinnedImage | None:
+    """Remembered, because each review asks for all of its images again; so is the text."""
+    return None if image.digest is None else PinnedImage(image.registry, image.repository, Digest.parse(image.digest))
+
+
+@lru_cache(_CACHED_REFERENCES)
+def _written(image: ImageReference) -> str:
+    tag = "" if image.tag is None else f":{image.tag}"
+    digest = "" if image.digest is None else f"@{image.digest}"
+    return f"{image.name}{tag}{digest}"
 
 
 def parse(text: str) -> ImageReference:

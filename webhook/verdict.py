@@ -21,7 +21,7 @@ class Mode(StrEnum):
 
     def capped(self, cap: "Mode") -> "Mode":
         """The weaker of the two modes."""
-        return self if self.rank <= cap.rank else cap
+        return self if self is cap or self.rank <= cap.rank else cap
 
 
 _RANKS = {Mode.AUDIT: 0, Mode.WARN: 1, Mode.ENFORCE: 2}

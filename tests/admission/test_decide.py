@@ -444,3 +444,37 @@ async def test_small_evidence_serves_another_policy_and_large_evidence_is_not_ke
     both = SIGNED.replace("from: [release]", "from: [release, other]")
     assert (await decider(both).decide(a_pod(APP), "prod", SOON)).allowed
     assert len(registry.asked) == asked
+
+
+ALLOWING = """
+apiVersion: tidewaiter.dev/v1alpha1
+kind: ClusterPodPolicy
+metadata: {name: allowing}
+spec:
+  images: {allow: ["ghcr.io/acme/*"]}
+"""
+
+
+async def test_each_image_is_asked_for_only_by_the_policies_that_need_it(
+    decider: Deciders, registry: FakeRegistry
+) -> None:
+    registry.sign(RELEASE, APP)
+    judge = decider(ALLOWING, HARDENED, SIGNED, pinning=True)
+    fine = {"runAsNonRoot": True, "readOnlyRootFilesystem": True}
+    verdict = await judge.decide(a_pod("ghcr.io/acme/gone:1", APP, "ngi nx", securityContext=fine), "prod", SOON)
+    assert sorted(findings(verdict)) == [
+        ("IMAGE_NOT_FOUND", "spec.containers[0].image", "signed", "Enforce"),
+        ("REFERENCE_INVALID", "spec.containers[2].image", "allowing", "Enforce"),
+        ("REFERENCE_INVALID", "spec.containers[2].image", "signed", "Enforce"),
+    ]
+    assert [image.verified for image in verdict.images] == [False, True, False]
+    assert registry.asked == ["resolve ghcr.io/acme/gone:1", f"evidence {APP}"]
+
+
+async def test_the_signers_of_all_entries_are_told_once(decider: Deciders, registry: FakeRegistry) -> None:
+    registry.sign(RELEASE, APP)
+    registry.sign(OTHER, APP)
+    both = changed(SIGNED.replace("from: [release]", "from: [other]"), name="other")
+    verdict = await decider(SIGNED, both).decide(a_pod(APP), "prod", SOON)
+    assert set(verdict.images[0].signers) == {"release", "other"}
+    assert verdict.images[0].verified

@@ -5,7 +5,7 @@
 not be found out becomes a finding here and nowhere else; the policy's `onError` says what that finding does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from webhook.admission.ports import Namespaces, Policies
 from webhook.admission.verification import Verification
 from webhook.codes import Code
 from webhook.errors import NotFoundOutError
-from webhook.images import ImageReferenceError, PinnedImage, parse
+from webhook.images import ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.pods import ImageUse, Pod
 from webhook.policy.book import Policy, Selection
 from webhook.policy.rules import VerifyEntry
@@ -67,14 +67,13 @@ class Decider:
         selection = book.select(namespace, labels)
         findings = Findings(cap.capped(self.options.cap))
         _judge_selection(selection, pod, namespace, findings, self.options.no_match)
-        inquiries = tuple(self._judge(pod, selection.policies, findings))
-        asked = _to_ask(inquiries)
-        answers = await look_up(self._verification, asked, wait, findings.cap)
-        for inquiry in asked:
-            for violation in _judge_answers(inquiry, answers):
-                findings.add(inquiry.policy, at(inquiry.use, violation))
-        policies = tuple(policy.name for policy in (*selection.policies, *selection.undecided))
-        return findings.verdict(policies, _results(pod, inquiries, answers))
+        for policy in selection.policies:
+            for check in policy.checks:
+                for violation in check(pod, policy.rules):
+                    findings.add(policy, violation)
+        inquiries = [self._inquire(use, selection.policies, findings) for use in pod.images]
+        answers = await look_up(self._verification, inquiries, wait, findings.cap)
+        return findings.verdict(selection.names, tuple([_conclude(each, answers, findings) for each in inquiries]))
 
     def _too_many(self, pod: Pod, cap: Mode) -> Verdict:
         findings = Findings(cap.capped(self.options.cap))
@@ -82,61 +81,93 @@ class Decider:
         findings.refuse(Violation(code=Code.OBJECT_INVALID, path=pod.path, message=message))
         return findings.verdict()
 
-    def _judge(self, pod: Pod, policies: Sequence[Policy], findings: Findings) -> Iterator[Inquiry]:
-        """All that needs no I/O; yields what may."""
+    def _inquire(self, use: ImageUse, policies: Sequence[Policy], findings: Findings) -> Inquiry:
+        """What can be said of an image without I/O, and what has to be asked about it.
+
+        Nothing is asked about an image that an Enforce policy's allowlist refuses, whatever other policies say, and
+        nothing on account of a policy whose own allowlist does.
+        """
+        try:
+            image = parse(use.text)
+        except ImageReferenceError as error:
+            _judge_unreadable(use, str(error), policies, findings)
+            return Inquiry(use, None)
+        asked = []
+        refused = False
         for policy in policies:
-            for check in policy.checks:
-                for violation in check(pod, policy.rules):
-                    findings.add(policy, violation)
             if policy.images is None:
                 continue
-            for use in pod.images:
-                try:
-                    image = parse(use.text)
-                except ImageReferenceError as error:
-                    invalid = Violation(code=Code.REFERENCE_INVALID, path="", message=str(error))
-                    findings.add(policy, at(use, invalid))
-                    continue
-                judgement = policy.images.judge(image, pinning=self.options.pinning)
-                for violation in judgement.violations:
-                    findings.add(policy, at(use, violation))
-                yield Inquiry(use, image, policy, judgement)
+            judgement = policy.images.judge(image, pinning=self.options.pinning)
+            for violation in judgement.violations:
+                findings.add(policy, at(use, violation))
+            if judgement.fetch:
+                asked.append((policy, judgement))
+            else:
+                refused |= policy.mode is Mode.ENFORCE
+        return Inquiry(use, image, () if refused else asked)
+
+
+def _judge_unreadable(use: ImageUse, fault: str, policies: Sequence[Policy], findings: Findings) -> None:
+    for policy in policies:
+        if policy.images is not None:
+            findings.add(policy, at(use, Violation(code=Code.REFERENCE_INVALID, path="", message=fault)))
 
 
 def _judge_selection(selection: Selection, pod: Pod, namespace: str, findings: Findings, no_match: Mode | None) -> None:
-    considered = (*selection.policies, *selection.undecided)
-    if no_match is not None and all(policy.mode is Mode.AUDIT for policy in considered):
+    if no_match is not None and not selection.decides:
         findings.refuse(no_policy_matches(pod.path, namespace, no_match))
     for policy in selection.undecided:
         findings.add(policy, namespace_unknown(pod.path, namespace))
 
 
-def _to_ask(inquiries: Sequence[Inquiry]) -> list[Inquiry]:
-    """No socket is opened for an image that its own policy's allowlist, or any Enforce policy's, refuses."""
-    refused = {
-        inquiry.image for inquiry in inquiries if not inquiry.judgement.fetch and inquiry.policy.mode is Mode.ENFORCE
-    }
-    return [inquiry for inquiry in inquiries if inquiry.judgement.fetch and inquiry.image not in refused]
+def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageResult:
+    """The findings that answers make, and what is known of the image after them."""
+    use, image = inquiry.use, inquiry.image
+    if image is None:
+        return ImageResult(path=use.path, container=use.container, reference=use.text)
+    pinned = answers.digests.get(image)
+    if not isinstance(pinned, PinnedImage):
+        if pinned is not None:
+            _judge_unresolved(inquiry, image, pinned, findings)
+        return ImageResult(path=use.path, container=use.container, reference=str(image), digest=image.digest)
+    entries = 0
+    satisfied: list[Outcome] = []
+    for policy, judgement in inquiry.asked:
+        if image.digest is None and policy.images is not None:
+            for violation in policy.images.judge_digest(pinned):
+                findings.add(policy, at(use, violation))
+        for entry in judgement.entries:
+            entries += 1
+            outcome = answers.outcomes[entry.key, pinned]
+            if isinstance(outcome, Outcome) and outcome.verified:
+                satisfied.append(outcome)
+            else:
+                findings.add(policy, at(use, _violation(entry, pinned, outcome)))
+    return ImageResult(
+        path=use.path,
+        container=use.container,
+        reference=str(image),
+        digest=str(pinned.digest),
+        verified=entries > 0 and len(satisfied) == entries,
+        signers=_signers(satisfied),
+    )
 
 
-def _judge_answers(inquiry: Inquiry, answers: Answers) -> Iterator[Violation]:
-    pinned = answers.digests.get(inquiry.image)
-    if isinstance(pinned, NotFoundOutError):
-        yield _not_found_out(pinned, str(inquiry.image), "")
-    elif pinned is not None:
-        if inquiry.image.digest is None and inquiry.policy.images is not None:
-            yield from inquiry.policy.images.judge_digest(pinned)
-        for entry in inquiry.judgement.entries:
-            violation = _judge_outcome(entry, pinned, answers.outcomes[entry.key, pinned])
-            if violation is not None:
-                yield violation
+def _judge_unresolved(inquiry: Inquiry, image: ImageReference, error: NotFoundOutError, findings: Findings) -> None:
+    for policy, judgement in inquiry.asked:
+        if judgement.resolve:
+            findings.add(policy, at(inquiry.use, _not_found_out(error, str(image), "")))
 
 
-def _judge_outcome(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | NotFoundOutError) -> Violation | None:
+def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    if len(outcomes) == 1:
+        return outcomes[0].signers
+    return tuple(dict.fromkeys(signer for outcome in outcomes for signer in outcome.signers))
+
+
+def _violation(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | NotFoundOutError) -> Violation:
     if isinstance(outcome, NotFoundOutError):
         return _not_found_out(outcome, str(image), entry.name)
-    if outcome.verified:
-        return None
     code = outcome.code or Code.NOT_SIGNED
     signers = [authority.name for authority in entry.requirement.authorities]
     return Violation(
@@ -146,32 +177,3 @@ def _judge_outcome(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | No
 
 def _not_found_out(error: NotFoundOutError, image: str, entry: str) -> Violation:
     return Violation(code=error.code, path="", message=str(error), fix=mend(error.code), image=image, entry=entry)
-
-
-def _results(pod: Pod, inquiries: Sequence[Inquiry], answers: Answers) -> tuple[ImageResult, ...]:
-    by_path: dict[str, list[Inquiry]] = {}
-    for inquiry in inquiries:
-        by_path.setdefault(inquiry.use.path, []).append(inquiry)
-    return tuple(_result(use, by_path.get(use.path, ()), answers) for use in pod.images)
-
-
-def _result(use: ImageUse, inquiries: Sequence[Inquiry], answers: Answers) -> ImageResult:
-    """What is known of one image, from the inquiries of all policies about it."""
-    if not inquiries:
-        return ImageResult(path=use.path, container=use.container, reference=use.text)
-    image = inquiries[0].image
-    pinned = answers.digests.get(image)
-    if not isinstance(pinned, PinnedImage):
-        return ImageResult(path=use.path, container=use.container, reference=str(image), digest=image.digest)
-    outcomes = [
-        answers.outcomes.get((entry.key, pinned)) for inquiry in inquiries for entry in inquiry.judgement.entries
-    ]
-    verified = [outcome for outcome in outcomes if isinstance(outcome, Outcome) and outcome.verified]
-    return ImageResult(
-        path=use.path,
-        container=use.container,
-        reference=str(image),
-        digest=str(pinned.digest),
-        verified=bool(outcomes) and len(verified) == len(outcomes),
-        signers=tuple(dict.fromkeys(signer for outcome in verified for signer in outcome.signers)),
-    )

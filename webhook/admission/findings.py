@@ -65,5 +65,5 @@ def namespace_unknown(path: str, namespace: str) -> Violation:
         code=Code.NAMESPACE_UNKNOWN,
         path=path,
         message=f"the labels of namespace {namespace} are not known, so whether the policy matches cannot be decided",
-        fix="check that tidewaiter can list namespaces, or give labels with --namespace-label",
+        fix="check that tidewaiter may get namespaces, or give labels with --namespace-label",
     )

@@ -19,70 +19,92 @@ AUDIT_WAIT_SECONDS = 1.0
 """How long a request waits for what only Audit policies want to know."""
 
 T = TypeVar("T")
+EntryOf = tuple[str, PinnedImage]
+"""The key of a verify entry, and the image that it is asked about."""
 
 
-class Inquiry(msgspec.Struct, frozen=True):
-    """One image of the pod under one policy that has rules about images."""
+class Inquiry(msgspec.Struct, frozen=True, gc=False):
+    """One image of the pod, and what policies have to ask about it. `image` is None where the text cannot be read."""
 
     use: ImageUse
-    image: ImageReference
-    policy: Policy
-    judgement: ImageJudgement
+    image: ImageReference | None
+    asked: Sequence[tuple[Policy, ImageJudgement]] = ()
 
 
 class Answers(msgspec.Struct, frozen=True):
     """What was found out, or why not: by image its digest, by entry and digest its outcome."""
 
     digests: dict[ImageReference, PinnedImage | NotFoundOutError]
-    outcomes: dict[tuple[str, PinnedImage], Outcome | NotFoundOutError]
+    outcomes: dict[EntryOf, Outcome | NotFoundOutError]
 
 
 async def look_up(verification: Verification, inquiries: Sequence[Inquiry], wait: float, cap: Mode) -> Answers:
     """Everything that the inquiries need, within `wait` seconds; what is known already costs no I/O and no wait."""
-    deadline = asyncio.get_running_loop().time() + wait
-    digests: dict[ImageReference, PinnedImage | NotFoundOutError] = {}
-    unknown: dict[ImageReference, Mode] = {}
+    lookup = _Lookup(verification, cap)
     for inquiry in inquiries:
-        known = verification.known_digest(inquiry.image)
-        if known is not None:
-            digests[inquiry.image] = known
-        elif inquiry.judgement.resolve:
-            unknown[inquiry.image] = _stronger(unknown.get(inquiry.image), inquiry.policy.mode.capped(cap))
-    if unknown:
-        waits = (_remaining(deadline, mode) for mode in unknown.values())
-        resolved = await _gather(verification.digest(image, left) for image, left in zip(unknown, waits, strict=True))
-        digests.update(zip(unknown, resolved, strict=True))
-    return Answers(digests, await _outcomes(verification, inquiries, digests, deadline, cap))
+        lookup.take(inquiry)
+    if lookup.tags or lookup.entries:
+        await lookup.find_out(inquiries, wait)
+    return lookup.answers
 
 
-async def _outcomes(
-    verification: Verification,
-    inquiries: Sequence[Inquiry],
-    digests: dict[ImageReference, PinnedImage | NotFoundOutError],
-    deadline: float,
-    cap: Mode,
-) -> dict[tuple[str, PinnedImage], Outcome | NotFoundOutError]:
-    outcomes: dict[tuple[str, PinnedImage], Outcome | NotFoundOutError] = {}
-    unknown: dict[tuple[str, PinnedImage], tuple[VerifyEntry, Mode]] = {}
-    for inquiry in inquiries:
-        pinned = digests.get(inquiry.image)
-        if not isinstance(pinned, PinnedImage):
-            continue
-        for entry in inquiry.judgement.entries:
-            key = (entry.key, pinned)
-            known = verification.known_outcome(entry, pinned)
-            if known is not None:
-                outcomes[key] = known
-            else:
-                before = unknown[key][1] if key in unknown else None
-                unknown[key] = (entry, _stronger(before, inquiry.policy.mode.capped(cap)))
-    if unknown:
-        answers = await _gather(
-            verification.outcome(entry, pinned, _remaining(deadline, mode))
-            for (_, pinned), (entry, mode) in unknown.items()
+class _Lookup:
+    """Sorts what is known from what is not. The strongest mode of those who ask says how long to wait."""
+
+    def __init__(self, verification: Verification, cap: Mode) -> None:
+        self._verification = verification
+        self._cap = cap
+        self.answers = Answers({}, {})
+        self.tags: dict[ImageReference, Mode] = {}
+        self.entries: dict[EntryOf, tuple[VerifyEntry, Mode]] = {}
+
+    def take(self, inquiry: Inquiry) -> None:
+        """Note what is known for an inquiry, and what is not."""
+        image = inquiry.image
+        if image is None or not inquiry.asked:
+            return
+        digests = self.answers.digests
+        pinned = digests.get(image) or self._verification.known_digest(image)
+        if pinned is None:
+            for policy, judgement in inquiry.asked:
+                if judgement.resolve:
+                    self.tags[image] = self._stronger(self.tags.get(image), policy)
+            return
+        digests[image] = pinned
+        if isinstance(pinned, PinnedImage):
+            self._take_entries(inquiry, pinned)
+
+    def _take_entries(self, inquiry: Inquiry, pinned: PinnedImage) -> None:
+        outcomes = self.answers.outcomes
+        for policy, judgement in inquiry.asked:
+            for entry in judgement.entries:
+                key = (entry.key, pinned)
+                known = outcomes.get(key) or self._verification.known_outcome(entry, pinned)
+                if known is not None:
+                    outcomes[key] = known
+                else:
+                    before = self.entries[key][1] if key in self.entries else None
+                    self.entries[key] = (entry, self._stronger(before, policy))
+
+    async def find_out(self, inquiries: Sequence[Inquiry], wait: float) -> None:
+        """Ask for what is not known: first for digests, then for the outcomes that need them."""
+        deadline = asyncio.get_running_loop().time() + wait
+        if self.tags:
+            waits = [_remaining(deadline, mode) for mode in self.tags.values()]
+            questions = (self._verification.digest(image, left) for image, left in zip(self.tags, waits, strict=True))
+            self.answers.digests.update(zip(self.tags, await _gather(questions), strict=True))
+            for inquiry in inquiries:
+                if inquiry.image in self.tags:
+                    self.take(inquiry)
+        outcomes = await _gather(
+            self._verification.outcome(entry, pinned, _remaining(deadline, mode))
+            for (_, pinned), (entry, mode) in self.entries.items()
         )
-        outcomes.update(zip(unknown, answers, strict=True))
-    return outcomes
+        self.answers.outcomes.update(zip(self.entries, outcomes, strict=True))
+
+    def _stronger(self, before: Mode | None, policy: Policy) -> Mode:
+        mode = policy.mode.capped(self._cap)
+        return mode if before is None or mode.rank > before.rank else before
 
 
 async def _gather(questions: Iterable[Awaitable[T]]) -> list[T | NotFoundOutError]:
@@ -99,7 +121,3 @@ async def _answer(question: Awaitable[T]) -> T | NotFoundOutError:
 def _remaining(deadline: float, mode: Mode) -> float:
     left = deadline - asyncio.get_running_loop().time()
     return min(left, AUDIT_WAIT_SECONDS) if mode is Mode.AUDIT else left
-
-
-def _stronger(one: Mode | None, other: Mode) -> Mode:
-    return other if one is None or other.rank > one.rank else one

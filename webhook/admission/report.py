@@ -7,7 +7,6 @@ What a user wrote is shown as printable ASCII only: the API server drops a warni
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from webhook.codes import Code
 from webhook.verdict import Mode, Verdict, Violation
 
 MESSAGE_BYTES = 1024
@@ -24,21 +23,6 @@ WARNING_CHARACTERS = 256
 MAX_WARNINGS = 16
 MAX_CAUSES = 64
 ANNOTATION_CHARACTERS = 1000
-
-_IMAGE_CODES = frozenset(
-    {
-        Code.REFERENCE_INVALID,
-        Code.REGISTRY_NOT_ALLOWED,
-        Code.DIGEST_DENIED,
-        Code.TAG_NOT_PINNED,
-        Code.IMAGE_UNMATCHED,
-        Code.IMAGE_NOT_FOUND,
-        Code.NOT_SIGNED,
-        Code.SIGNATURE_INVALID,
-        Code.SIGNER_NOT_ALLOWED,
-        Code.TOO_FEW_SIGNERS,
-    }
-)
 
 
 def plain(text: str) -> str:
@@ -149,7 +133,7 @@ def _place(place: Place) -> str:
 
 def _counted(verdict: Verdict, violations: Sequence[Violation]) -> tuple[str, int]:
     """What is counted, and how many of it there are in the pod."""
-    if all(violation.code in _IMAGE_CODES for violation in violations):
+    if all(violation.path.endswith((".image", ".image.reference")) for violation in violations):
         return "images", len(verdict.images)
     containers = sum(1 for image in verdict.images if image.container)
     return "containers", containers if all(violation.container for violation in violations) else 0

@@ -62,18 +62,21 @@ class ClusterNamespaces:
         """Load the client and its credentials. Raises `ConfigurationError` where there are none."""
         async with self._connecting:
             if self._api is None:
-                client = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
-                await self._load_credentials(await asyncio.to_thread(importlib.import_module, "kubernetes.aio.config"))
-                self._api = client.CoreV1Api(client.ApiClient())
+                try:
+                    self._api = await self._client()
+                except Exception as error:  # whatever the client raises, there is nobody to ask
+                    raise ConfigurationError(
+                        f"a policy selects namespaces by label, and there is no cluster to ask ({type(error).__name__})"
+                    ) from error
 
-    async def _load_credentials(self, config: Any) -> None:
-        try:
-            if self._kubeconfig is None:
-                config.load_incluster_config()
-            else:
-                await config.load_kube_config(config_file=str(self._kubeconfig))
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise ConfigurationError("a policy selects namespaces by label, and there is no cluster to ask") from error
+    async def _client(self) -> Any:
+        client = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
+        config = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.config")
+        if self._kubeconfig is None:
+            config.load_incluster_config()
+        else:
+            await config.load_kube_config(config_file=str(self._kubeconfig))
+        return client.CoreV1Api(client.ApiClient())
 
     async def _read(self, namespace: str) -> Mapping[str, str]:
         try:

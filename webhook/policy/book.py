@@ -46,11 +46,19 @@ class Policy:
 class Selection:
     """The policies that speak about a namespace, by name in the order of their names.
 
-    `undecided` would, or would not, by the namespace's labels, which are not known.
+    `undecided` would, or would not, by the namespace's labels, which are not known. `names` are those of both, and
+    `decides` says whether any of them is more than an Audit policy.
     """
 
     policies: tuple[Policy, ...] = ()
     undecided: tuple[Policy, ...] = ()
+    names: tuple[str, ...] = field(init=False)
+    decides: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        considered = (*self.policies, *self.undecided)
+        object.__setattr__(self, "names", tuple(policy.name for policy in considered))
+        object.__setattr__(self, "decides", any(policy.mode is not Mode.AUDIT for policy in considered))
 
 
 @dataclass(frozen=True)

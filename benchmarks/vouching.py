@@ -1,0 +1,45 @@
+"""A registry without a wire, which has a signature for whatever it is asked about, and the policy that accepts it."""
+
+import json
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from webhook.cli.demo.signing import legacy_signature
+from webhook.images import Digest, ImageReference, PinnedImage
+from webhook.policy.book import Book
+from webhook.policy.collection import Collection
+from webhook.signatures import cosign
+from webhook.signatures.evidence import Attachment, Evidence
+
+REGISTRY = "registry.example.com"
+
+
+class VouchingRegistry:
+    """Fills the port `webhook.admission.ports.Registry`."""
+
+    def __init__(self) -> None:
+        self._key = generate_private_key(SECP256R1())
+
+    @property
+    def pem(self) -> str:
+        """The key that it signs with."""
+        return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+    async def resolve(self, image: ImageReference) -> PinnedImage:
+        """Each tag names one digest."""
+        return PinnedImage(image.registry, image.repository, Digest("sha256", "0" * 64))
+
+    async def evidence(self, image: PinnedImage) -> Evidence:
+        """One signature in cosign's older format."""
+        manifest, (_config, payload), tag = legacy_signature(self._key, image.name, image.digest)
+        annotations: dict[str, str] = json.loads(manifest)["layers"][0]["annotations"]
+        return Evidence((Attachment(f"tag {tag}, layer 0", cosign.MEDIA_TYPE, payload, annotations),))
+
+
+def book(policies: str) -> Book:
+    """Policies as they are in force."""
+    collection = Collection()
+    collection.add("policies.yaml", policies.encode("ascii"), lambda name: Path(name).read_bytes())
+    return collection.book("policies.yaml")
