@@ -7,7 +7,7 @@ HELM   ?= helm
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PIP    := $(RUN) pip --disable-pip-version-check -q
-CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
+CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/objects.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
 
 demo: $(VENV)/.run  ## one registry, one webhook, nine pods: what is admitted and why
 	@$(RUN) webhook demo

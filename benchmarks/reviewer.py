@@ -25,7 +25,8 @@ from webhook.admission.reviewer import Reviewer
 from webhook.admission.verification import Verification
 from webhook.clock import SystemClock
 from webhook.kube.namespaces import KnownNamespaces
-from webhook.pods import Pod, PodObject, PodSpec, pod
+from webhook.objects import PodObject, PodSpec
+from webhook.pods import Pod, pod
 from webhook.policy.book import Book
 from webhook.policy.rules import ImageRules
 from webhook.server.decision_log import DecisionLog

@@ -5,22 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.pods import (
+from webhook.objects import (
     BY_KIND,
     BY_RESOURCE,
     KINDS,
     POD,
-    Container,
-    ContainerKind,
-    ImageUse,
     Kind,
-    Pod,
     PodSecurityContext,
     PodSpec,
     SecurityContext,
-    pod,
     pod_spec,
 )
+from webhook.pods import Container, ContainerKind, ImageUse, Pod, pod
 
 SPEC = {"containers": [{"name": "app", "image": "nginx"}]}
 TEMPLATE = {"metadata": {"name": "ignored"}, "spec": SPEC}

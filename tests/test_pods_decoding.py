@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from webhook.pods import (
+from webhook.objects import (
     Capabilities,
     ContainerSpec,
     ImageVolumeSource,

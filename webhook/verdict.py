@@ -27,7 +27,7 @@ class Mode(StrEnum):
 _RANKS = {Mode.AUDIT: 0, Mode.WARN: 1, Mode.ENFORCE: 2}
 
 
-class Violation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class Violation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One field of a pod that breaks one rule.
 
     `path` is the field's path in the object (`spec.containers[0].image`), `message` says what was found and what is
@@ -55,7 +55,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         return self.code in INCONCLUSIVE
 
 
-class ImageResult(msgspec.Struct, frozen=True, kw_only=True):
+class ImageResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one image of the pod.
 
     `reference` is the normalised one, or the text as it stood where it could not be read. `verified` is true only when
@@ -70,7 +70,7 @@ class ImageResult(msgspec.Struct, frozen=True, kw_only=True):
     signers: tuple[str, ...] = ()
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The decision about one pod: allowed exactly when no finding denies.
 
     `would_deny` says that a finding was only recorded which denies once its policy enforces.

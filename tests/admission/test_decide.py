@@ -10,7 +10,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeRegistry, digest, garbage, key, pem
 from webhook.codes import Code
 from webhook.errors import RegistryRateLimitedError, RegistryUnavailableError
-from webhook.pods import Pod, PodObject, pod, pod_spec
+from webhook.objects import PodObject, pod_spec
+from webhook.pods import Pod, pod
 from webhook.signatures.evidence import Attachment, Evidence, Unanswered
 from webhook.verdict import Mode, Verdict
 

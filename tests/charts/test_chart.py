@@ -14,7 +14,7 @@ from cryptography import x509
 
 from tests.charts import rendering
 from tests.charts.rendering import AUDIT, CHART, CI_VALUES, NAMESPACE, OPTIONS, POLICY, ROOT, RefusedError, render
-from webhook import checks, pods, policy_files
+from webhook import checks, objects, pods, policy_files
 from webhook.checks.rules import ContainerRules
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
@@ -59,8 +59,8 @@ def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) ->
 
 @every_values
 def test_the_pod_passes_the_strictest_of_our_own_checks(values: Path, helm: Path) -> None:
-    deployment = msgspec.convert(render(helm, values).the("Deployment"), pods.WorkloadObject)
-    spec = pods.pod_spec(deployment)
+    deployment = msgspec.convert(render(helm, values).the("Deployment"), objects.WorkloadObject)
+    spec = objects.pod_spec(deployment)
     assert spec is not None
     pod = pods.pod(spec, "spec.template.spec")
     enabled = checks.enabled(STRICTEST)

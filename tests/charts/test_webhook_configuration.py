@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.charts.rendering import AUDIT, CI_VALUES, NAMESPACE, OPTIONS, POLICY, URL, RefusedError, keys, render
-from webhook import pods
+from webhook.objects import KINDS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
 
@@ -86,7 +86,7 @@ def test_every_kind_with_a_template_of_pods_gets_early_word(helm: Path) -> None:
     asked = {
         (group, resource) for rule in webhook["rules"] for group in rule["apiGroups"] for resource in rule["resources"]
     }
-    assert asked == {(kind.group, kind.resource) for kind in pods.KINDS if not kind.is_pod}
+    assert asked == {(kind.group, kind.resource) for kind in KINDS if not kind.is_pod}
     for rule in webhook["rules"]:
         (group,) = rule["apiGroups"]
         assert rule == _rule(group, rule["resources"], ["CREATE", "UPDATE"])

@@ -8,7 +8,8 @@ import msgspec
 
 from webhook.checks import Check
 from webhook.checks.rules import ContainerRules
-from webhook.pods import Pod, PodSpec, pod
+from webhook.objects import PodSpec
+from webhook.pods import Pod, pod
 from webhook.verdict import Violation
 
 ALL_RULES = ContainerRules(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from webhook.checks import enabled
 from webhook.checks.rules import ContainerRules
-from webhook.pods import PodSpec, pod
+from webhook.objects import PodSpec
+from webhook.pods import pod
 
 LISTS = ["initContainers", "containers", "ephemeralContainers"]
 

@@ -105,7 +105,7 @@ def reasons(violations: Iterable[Violation]) -> str:
 
 def names(values: Sequence[str]) -> str:
     """Names in one bounded line, for annotations."""
-    return _cut(", ".join(plain(value) for value in values), ANNOTATION_CHARACTERS)
+    return _cut(plain(", ".join(values)), ANNOTATION_CHARACTERS)
 
 
 Place = tuple[str, str]

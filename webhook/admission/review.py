@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from webhook.admission import report
-from webhook.pods import Struct
+from webhook.objects import Struct
 from webhook.verdict import ImageResult, Verdict, Violation
 
 API_VERSION = "admission.k8s.io/v1"
@@ -21,7 +21,7 @@ class ReviewError(ValueError):
     """The body is no AdmissionReview v1 that can be answered: HTTP 400."""
 
 
-class GroupVersionResource(Struct, frozen=True):
+class GroupVersionResource(Struct, frozen=True, gc=False):
     """`request.resource`."""
 
     group: str = ""
@@ -29,13 +29,13 @@ class GroupVersionResource(Struct, frozen=True):
     resource: str = ""
 
 
-class UserInfo(Struct, frozen=True):
+class UserInfo(Struct, frozen=True, gc=False):
     """`request.userInfo`."""
 
     username: str = ""
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """`request`, as far as it is read. `object` and `old_object` stay bytes until the kind is known."""
 
     uid: str
@@ -50,23 +50,23 @@ class Request(Struct, frozen=True):
     old_object: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Review(Struct, frozen=True):
+class _Review(Struct, frozen=True, gc=False):
     api_version: str = ""
     kind: str = ""
     request: Request | None = None
 
 
-class _Cause(msgspec.Struct, frozen=True):
+class _Cause(msgspec.Struct, frozen=True, gc=False):
     reason: str
     message: str
     field: str
 
 
-class _Details(msgspec.Struct, frozen=True):
+class _Details(msgspec.Struct, frozen=True, gc=False):
     causes: list[_Cause]
 
 
-class _Status(Struct, frozen=True):
+class _Status(Struct, frozen=True, gc=False):
     code: int
     reason: str
     message: str
@@ -74,7 +74,7 @@ class _Status(Struct, frozen=True):
     status: str = "Failure"
 
 
-class _Response(Struct, frozen=True, omit_defaults=True):
+class _Response(Struct, frozen=True, gc=False, omit_defaults=True):
     uid: str
     allowed: bool
     status: _Status | None = None
@@ -82,13 +82,13 @@ class _Response(Struct, frozen=True, omit_defaults=True):
     audit_annotations: dict[str, str] | None = None
 
 
-class _ReviewOut(Struct, frozen=True):
+class _ReviewOut(Struct, frozen=True, gc=False):
     response: _Response
     api_version: str = API_VERSION
     kind: str = KIND
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decision, for the log and the metrics.
 
     `decision` is allow, warn (allowed with warnings), deny, error (refused because something could not be found out) or
@@ -111,7 +111,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The response's body, and what there is to record about it."""
 
     body: bytes

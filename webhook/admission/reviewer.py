@@ -9,7 +9,8 @@ from webhook.admission.decide import Decider
 from webhook.admission.findings import Findings
 from webhook.admission.review import Answer, Record, Request
 from webhook.codes import Code
-from webhook.pods import BY_RESOURCE, Kind, Pod, PodBearing, PodSpec, pod, pod_spec
+from webhook.objects import BY_RESOURCE, Kind, PodBearing, PodSpec, pod_spec
+from webhook.pods import Pod, pod
 from webhook.verdict import Mode, Verdict, Violation
 
 _log = logging.getLogger(__name__)

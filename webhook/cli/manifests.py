@@ -9,7 +9,8 @@ import msgspec
 
 from webhook.cli.options import MAX_INPUT_BYTES
 from webhook.errors import ConfigurationError
-from webhook.pods import BY_KIND, Pod, PodBearing, PodSpec, pod, pod_spec
+from webhook.objects import BY_KIND, PodBearing, PodSpec, pod_spec
+from webhook.pods import Pod, pod
 from webhook.policy.documents import Document, Fault, FaultsError, parse
 
 SUFFIXES = {".yaml", ".yml", ".json"}

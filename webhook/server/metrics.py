@@ -10,7 +10,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from webhook.admission.review import Record
-from webhook.pods import KINDS
+from webhook.objects import KINDS
 from webhook.verdict import Mode
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
