@@ -6,6 +6,7 @@ A URL is parsed once. What is judged is the very object that is dialled, so that
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from yarl import URL
@@ -17,6 +18,7 @@ _NAMED = {dialled: registry for registry, dialled in _DIALLED_AT.items()}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_URL = 8190  # aiohttp's ceiling for one header field
 _MAX_HOST = 253  # RFC 1035, in text form
+_REMEMBERED = 1024
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _DNS_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
@@ -89,8 +91,9 @@ def read(text: str, base: URL) -> URL:
     return url
 
 
+@lru_cache(_REMEMBERED)
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address and no name."""
+    """Whether a host is an IP address and no name. Remembered, as every request asks."""
     try:
         ip_address(host)
     except ValueError:

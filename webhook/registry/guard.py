@@ -13,6 +13,7 @@ import re
 import socket
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -22,6 +23,7 @@ from webhook.registry.endpoint import Endpoint
 from webhook.registry.settings import RegistrySettings
 
 Address = IPv4Address | IPv6Address
+_REMEMBERED = 1024
 Network = IPv4Network | IPv6Network
 
 
@@ -99,8 +101,9 @@ def destination(address: Address) -> Address:
     return address
 
 
+@lru_cache(_REMEMBERED)
 def kind_of(address: Address) -> Kind | None:
-    """What an address is for; None for a public one."""
+    """What an address is for; None for a public one. Remembered: nothing but the address decides."""
     target = destination(address)
     for kind, networks in _NETWORKS:
         if any(target in network for network in networks):
