@@ -54,7 +54,7 @@ def test_the_whole_message() -> None:
     verdict = Verdict(violations=(NOT_SIGNED, FOREIGN), images=IMAGES)
     assert report.message(verdict, "7c1e9a02") == "\n".join(
         [
-            "2 of 3 images denied by policy prod-images: app: NOT_SIGNED; init: REGISTRY_NOT_ALLOWED",
+            '2 of 3 images denied by policy "prod-images": app: NOT_SIGNED, init: REGISTRY_NOT_ALLOWED',
             f'  spec.containers[0] "app"  {APP}',
             "    NOT_SIGNED: no cosign signature or bundle for this digest",
             "    fix: cosign sign --key KEY ghcr.io/acme/app@sha256:3f",
@@ -70,18 +70,18 @@ def test_the_whole_message() -> None:
     [
         pytest.param(
             (NOT_SIGNED,),
-            "1 of 3 images denied by policy prod-images: app: NOT_SIGNED"
+            '1 of 3 images denied by policy "prod-images": app: NOT_SIGNED'
             " (no cosign signature or bundle for this digest)",
             id="one finding says what was found",
         ),
         pytest.param(
             (ROOT, NOT_SIGNED),
-            "1 of 3 containers denied by policy hardening, prod-images: app: RUN_AS_NON_ROOT, NOT_SIGNED",
+            '1 of 3 containers denied by policies "hardening", "prod-images": app: RUN_AS_NON_ROOT + NOT_SIGNED',
             id="one container, two policies",
         ),
         pytest.param(
             (POD_ROOT,),
-            "denied by policy hardening: spec.securityContext.runAsUser: RUN_AS_NON_ROOT (0 is root)",
+            'denied by policy "hardening": spec.securityContext.runAsUser: RUN_AS_NON_ROOT (0 is root)',
             id="a field of the pod",
         ),
         pytest.param(

@@ -93,8 +93,8 @@ async def test_a_bad_pod_is_denied_with_its_reasons(decider: Deciders) -> None:
     assert found["allowed"] is False
     assert (found["status"]["code"], found["status"]["reason"]) == (403, "Forbidden")
     assert found["status"]["message"].startswith(
-        "1 of 1 containers denied by policy hardened, signed: "
-        "app: RUN_AS_NON_ROOT, READ_ONLY_ROOT_FILESYSTEM, NOT_SIGNED\n"
+        '1 of 1 containers denied by policies "hardened", "signed": '
+        "app: RUN_AS_NON_ROOT + READ_ONLY_ROOT_FILESYSTEM + NOT_SIGNED\n"
     )
     assert codes(answer) == ["RUN_AS_NON_ROOT", "READ_ONLY_ROOT_FILESYSTEM", "NOT_SIGNED"]
     assert found["auditAnnotations"]["decision"] == "deny"

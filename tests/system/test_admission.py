@@ -60,7 +60,7 @@ def test_any_other_image_is_denied_with_a_line_that_stands_alone(
     done = cluster.kubectl("run", image, "-n", "signed", f"--image={images[image]}", check=False)
     first, *details, last = done.stderr.splitlines()
     assert done.returncode == 1
-    assert first.startswith(REFUSED.format("", f"1 of 1 images denied by policy signed: {image}: {code} ("))
+    assert first.startswith(REFUSED.format("", f'1 of 1 images denied by policy "signed": {image}: {code} ('))
     assert details[0] == f'  spec.containers[0] "{image}"  {images[image]}'
     assert details[1].startswith(f"    {code}: ")
     assert details[2].startswith("    fix: ")
@@ -95,7 +95,7 @@ def test_a_tag_is_denied_where_digests_are_wanted(cluster: ControlPlane, images:
 def test_a_manifest_is_denied_as_well(command: tuple[str, ...], cluster: ControlPlane, images: dict[str, str]) -> None:
     manifest = text(pod("manifest", images["unsigned"]))
     done = cluster.kubectl(*command, "-n", "signed", "-f", "-", input=manifest, check=False)
-    start = REFUSED.format('error when creating "STDIN": ', "1 of 1 images denied by policy signed: web: NOT_SIGNED")
+    start = REFUSED.format('error when creating "STDIN": ', '1 of 1 images denied by policy "signed": web: NOT_SIGNED')
     assert done.stderr.startswith(start)
     manifest = text(pod("manifest", images["signed"]))
     done = cluster.kubectl(*command, "-n", "signed", "-f", "-", input=manifest)
@@ -105,8 +105,8 @@ def test_a_manifest_is_denied_as_well(command: tuple[str, ...], cluster: Control
 
 def test_a_pod_that_is_not_hardened_is_told_everything_at_once(cluster: ControlPlane, images: dict[str, str]) -> None:
     done = cluster.kubectl("run", "root", "-n", "hardened", f"--image={images['unsigned']}", check=False)
-    codes = "RUN_AS_NON_ROOT, CAPABILITIES_NOT_DROPPED, READ_ONLY_ROOT_FILESYSTEM"
-    assert done.stderr.startswith(REFUSED.format("", f"1 of 1 containers denied by policy hardened: root: {codes}\n"))
+    codes = "RUN_AS_NON_ROOT + CAPABILITIES_NOT_DROPPED + READ_ONLY_ROOT_FILESYSTEM"
+    assert done.stderr.startswith(REFUSED.format("", f'1 of 1 containers denied by policy "hardened": root: {codes}\n'))
     hardened = text(pod("hardened", images["unsigned"], security=HARDENED))
     cluster.kubectl("create", "-n", "hardened", "-f", "-", input=hardened)
 
@@ -186,7 +186,7 @@ def test_a_padded_pod_is_judged_like_any_other(cluster: ControlPlane, images: di
         return text(padded)
 
     done = cluster.kubectl("create", "-n", "signed", "-f", "-", input=manifest("unsigned"), check=False)
-    assert "1 of 1 images denied by policy signed: web: NOT_SIGNED" in done.stderr
+    assert '1 of 1 images denied by policy "signed": web: NOT_SIGNED' in done.stderr
     cluster.kubectl("create", "-n", "signed", "-f", "-", input=manifest("signed"))
     cluster.kubectl("label", "pod", "padded-signed", "-n", "signed", "old-and-new=3MiB")
 
@@ -198,7 +198,7 @@ def test_what_is_no_image_is_denied_and_shown_as_ascii(
     inside = images["signed"].replace("@", f"{tail}@")
     manifest = text(pod("odd", inside))
     done = cluster.kubectl("create", "-n", "signed", "-f", "-", input=manifest, check=False)
-    assert "1 of 1 images denied by policy signed: web: REFERENCE_INVALID" in done.stderr
+    assert '1 of 1 images denied by policy "signed": web: REFERENCE_INVALID' in done.stderr
     assert shown in done.stderr
     assert tail not in done.stderr.splitlines()[0]
     done = cluster.kubectl("create", "--dry-run=server", "-n", "advised", "-f", "-", input=manifest)

@@ -118,7 +118,7 @@ def test_it_serves_a_cluster_with_nothing_that_it_could_write_to(
     """Its policy selects by a label of the namespace, so that it has to ask the API server as a pod does."""
     cluster.kubectl("run", "contained", "-n", "signed", f"--image={images['signed']}")
     done = cluster.kubectl("run", "contraband", "-n", "signed", f"--image={images['unsigned']}", check=False)
-    assert "1 of 1 images denied by policy signed: contraband: NOT_SIGNED" in done.stderr
+    assert '1 of 1 images denied by policy "signed": contraband: NOT_SIGNED' in done.stderr
     done = cluster.kubectl("run", "contraband", "-n", "default", f"--image={images['signed']}", check=False)
     assert "NO_POLICY_MATCHES" in done.stderr
     assert release.server.metric("tidewaiter_log_lines_dropped_total") == 0

@@ -82,7 +82,7 @@ def test_what_is_verified_stays_so_while_its_registry_is_down(
     done = cluster.kubectl("run", "new", "-n", "signed", f"--image={signed['new']}", check=False)
     denied = 'Error from server (Forbidden): admission webhook "pods.tidewaiter.dev" denied the request: '
     assert done.stderr.startswith(denied)
-    assert "denied by policy signed: new: REGISTRY_UNAVAILABLE (" in done.stderr.splitlines()[0]
+    assert 'denied by policy "signed": new: REGISTRY_UNAVAILABLE (' in done.stderr.splitlines()[0]
     assert "    fix: retry; " in done.stderr
     (line,) = eventually(lambda: release.server.decisions(namespace="signed", name="new"))
     assert (line["decision"], line["level"]) == ("error", "warning")
@@ -104,7 +104,7 @@ def test_a_selector_that_cannot_be_decided_denies(
 ) -> None:
     command = ("run", "undecided", "-n", "signed", "--dry-run=server", f"--image={signed['known']}")
     told = eventually(lambda: cluster.kubectl(*command, check=False).stderr)
-    assert "denied by policy lenient, signed: spec: NAMESPACE_UNKNOWN" in told
+    assert 'denied by policies "lenient", "signed": spec: NAMESPACE_UNKNOWN' in told
     assert "the labels of namespace signed are not known" in told
 
 

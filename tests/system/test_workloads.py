@@ -14,7 +14,7 @@ from tests.system.signing import Registry, Workshop
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120, func_only=True)]
 
-FIRST_LINE = "1 of 1 images denied by policy signed: {}: NOT_SIGNED (no cosign signature or bundle for this digest)"
+FIRST_LINE = '1 of 1 images denied by policy "signed": {}: NOT_SIGNED (no cosign signature or bundle for this digest)'
 
 
 @pytest.fixture(scope="module")

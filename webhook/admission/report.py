@@ -42,15 +42,17 @@ def summary(verdict: Verdict, mode: Mode = Mode.ENFORCE) -> str:
     places = _by_place(violations)
     noun, total = _counted(verdict, violations)
     found = [
-        f"{_place(place)}: {', '.join(dict.fromkeys(violation.code.value for violation in group))}"
+        f"{_place(place)}: {' + '.join(dict.fromkeys(violation.code.value for violation in group))}"
         for place, group in islice(places.items(), SUMMARY_PLACES)
     ]
     if len(places) > SUMMARY_PLACES:
         found.append(f"and {len(places) - SUMMARY_PLACES} more")
     policies = dict.fromkeys(violation.policy for violation in violations if violation.policy)
-    by = f" by policy {', '.join(plain(name) for name in policies)}" if policies else ""
+    kind = "policy" if len(policies) == 1 else "policies"
+    names_of = ", ".join(f'"{plain(name)}"' for name in policies)
+    by = f" by {kind} {names_of}" if policies else ""
     count = f"{len(places)} of {total} {noun} " if total >= len(places) > 0 else ""
-    text = f"{count}denied{by}: {'; '.join(found)}"
+    text = f"{count}denied{by}: {', '.join(found)}"
     if len(violations) == 1:
         text += f" ({plain(violations[0].message)})"
     return _cut(text, SUMMARY_CHARACTERS)
