@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from webhook.cache import Cache
-from webhook.errors import ImageNotFoundError, RegistryUnavailableError, VerificationTimedOutError
+from webhook.errors import ImageNotFoundError, TooManyVerificationsError, VerificationTimedOutError
 
 SOON = 5.0
 NEVER = 0.01
@@ -18,7 +18,7 @@ class Work:
         self.started = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     async def __call__(self) -> str:
         self.started += 1
@@ -112,7 +112,7 @@ async def test_too_many_computations_at_once_are_refused(cache: Cache[str, str])
     for key in ("a", "b"):
         with pytest.raises(VerificationTimedOutError):
             await cache.get(key, work, NEVER)
-    with pytest.raises(RegistryUnavailableError, match="2 verifications are under way already"):
+    with pytest.raises(TooManyVerificationsError, match="2 verifications are under way already"):
         await cache.get("c", work, SOON)
     assert work.started == 2
 
@@ -138,3 +138,14 @@ async def test_closing_ends_what_still_runs(cache: Cache[str, str]) -> None:
         await cache.get("a", work, NEVER)
     await cache.close()
     assert cache.peek("a") is None
+
+
+class NativePanic(BaseException):
+    """As a panic in native code is raised: not an `Exception`."""
+
+
+async def test_a_panic_in_native_code_is_an_error_that_who_waits_can_catch(cache: Cache[str, str]) -> None:
+    work = Work()
+    work.failure = NativePanic("boom")
+    with pytest.raises(RuntimeError, match="native code failed"):
+        await cache.get("a", work, SOON)

@@ -12,7 +12,6 @@ from webhook.objects import (
     Capabilities,
     ContainerSpec,
     ImageVolumeSource,
-    ObjectMeta,
     PodObject,
     PodOS,
     PodSecurityContext,
@@ -174,12 +173,23 @@ def test_of_a_duplicate_key_the_last_value_counts() -> None:
     assert from_json('{"os": {"name": "windows"}, "os": {"name": "linux"}}') == PodSpec(os=PodOS("linux"))
 
 
-@pytest.mark.parametrize("decode", [msgspec.json.Decoder(PodObject).decode, lambda text: convert(json.loads(text))])
-def test_an_object_is_named_by_its_metadata(decode: Callable[[str], PodObject]) -> None:
-    document = {"kind": "Pod", "metadata": {"generateName": "web-", "namespace": "prod", "labels": {"a": "b"}}}
-    assert decode(json.dumps(document)).metadata == ObjectMeta(generate_name="web-", namespace="prod")
-    assert decode("{}") == PodObject("", ObjectMeta(), None)
-
-
 def convert(document: Any) -> PodObject:
     return msgspec.convert(document, PodObject)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [{}] * 1001},
+        {"initContainers": [{}] * 1001},
+        {"ephemeralContainers": [{}] * 1001},
+        {"volumes": [{}] * 1001},
+        {"containers": [{"name": "n" * 254}]},
+        {"containers": [{"securityContext": {"capabilities": {"add": ["X"] * 1001}}}]},
+        {"containers": [{"securityContext": {"capabilities": {"drop": ["X"] * 1001}}}]},
+    ],
+    ids=lambda spec: str(spec)[:30],
+)
+def test_what_no_real_pod_has_is_an_error_before_anything_is_made_of_it(spec: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="of length <= "):
+        from_json(json.dumps(spec))

@@ -381,3 +381,29 @@ def rewritten(path: Path, text: str) -> None:
     """Replaced as a whole, as editors do it."""
     beside = write(path.with_suffix(".new"), text)
     beside.rename(path)
+
+
+class Failing(PolicyFiles):
+    """Fails in a way that nobody foresaw, once."""
+
+    failures = 1
+
+    def look(self) -> Reload | None:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("boom")
+        return super().look()
+
+
+async def test_watching_goes_on_after_a_failure_that_nobody_foresaw(folder: Path) -> None:
+    files = Failing([folder])
+    told: asyncio.Queue[Reload] = asyncio.Queue()
+    watching = asyncio.create_task(files.watch(0.001, told.put_nowait))
+    try:
+        failed = await asyncio.wait_for(told.get(), 20)
+        assert [str(fault) for fault in failed.faults] == [f"{folder}: failed (RuntimeError)"]
+        rewritten(folder / "a.yaml", of_match("other"))
+        assert (await asyncio.wait_for(told.get(), 20)).book is files.current()
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

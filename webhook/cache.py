@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from cachetools import TLRUCache
 
-from webhook.errors import RegistryUnavailableError, VerificationTimedOutError
+from webhook.errors import TooManyVerificationsError, VerificationTimedOutError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -52,7 +52,7 @@ class Cache(Generic[K, V]):
     async def get(self, key: K, compute: Callable[[], Awaitable[V]], wait: float) -> V:
         """The value, computed if need be; waits for it `wait` seconds at most.
 
-        Raises `VerificationTimedOutError` when that time is over, `RegistryUnavailableError` when too many computations
+        Raises `VerificationTimedOutError` when that time is over, `TooManyVerificationsError` when too many
         run already, and whatever `compute` raises.
         """
         value = self.peek(key)
@@ -66,7 +66,7 @@ class Cache(Generic[K, V]):
 
     def _start(self, key: K, compute: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
         if len(self._flights) >= self._max_flights:
-            raise RegistryUnavailableError(f"{self._max_flights} verifications are under way already")
+            raise TooManyVerificationsError(f"{self._max_flights} verifications are under way already")
         flight = asyncio.create_task(self._fly(key, compute))
         self._flights[key] = flight
         flight.add_done_callback(lambda done: self._land(key, done))
@@ -78,6 +78,10 @@ class Cache(Generic[K, V]):
                 value = await compute()
         except TimeoutError as error:
             raise VerificationTimedOutError(f"no answer within {self._flight_seconds:g} s") from error
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic in native code, which nobody who waits would catch
+            raise RuntimeError(f"native code failed ({type(error).__name__})") from error
         self._values[key] = value
         return value
 

@@ -32,6 +32,7 @@ class Code(StrEnum):
     REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
     REGISTRY_RATE_LIMITED = "REGISTRY_RATE_LIMITED"
     VERIFICATION_TIMED_OUT = "VERIFICATION_TIMED_OUT"
+    TOO_MANY_VERIFICATIONS = "TOO_MANY_VERIFICATIONS"
     NAMESPACE_UNKNOWN = "NAMESPACE_UNKNOWN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -60,6 +61,7 @@ MEANINGS: dict[Code, str] = {
     Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",
     Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
     Code.VERIFICATION_TIMED_OUT: "Verification goes on beyond the time of the request; a retry finds its result.",
+    Code.TOO_MANY_VERIFICATIONS: "More new images are asked about at once than are looked up; a retry finds room.",
     Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, and a policy selects by them.",
     Code.INTERNAL_ERROR: "tidewaiter failed; its log has the request and the reason.",
 }
@@ -73,6 +75,7 @@ INCONCLUSIVE = frozenset(
         Code.REGISTRY_UNAVAILABLE,
         Code.REGISTRY_RATE_LIMITED,
         Code.VERIFICATION_TIMED_OUT,
+        Code.TOO_MANY_VERIFICATIONS,
         Code.NAMESPACE_UNKNOWN,
         Code.INTERNAL_ERROR,
     }

@@ -65,6 +65,12 @@ class ImageNotFoundError(NotFoundOutError):
     code = Code.IMAGE_NOT_FOUND
 
 
+class TooManyVerificationsError(NotFoundOutError):
+    """A ceiling of ours: so much is under way that nothing new is begun."""
+
+    code = Code.TOO_MANY_VERIFICATIONS
+
+
 class NamespaceUnknownError(NotFoundOutError):
     """The API server gave no labels for a namespace."""
 

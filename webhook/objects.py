@@ -5,7 +5,16 @@ skipped while decoding. JSON null and an absent field are the same inside a spec
 another type than the API's is an error, never a guess. They hold no cycles, so the garbage collector need not look.
 """
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+MAX_ITEMS = 1_000
+"""Of any list. No real pod comes near; a review of 16 MiB could name 5,000,000 containers."""
+
+MAX_NAME_CHARACTERS = 253
+"""The longest name that the API takes (RFC 1123 subdomain)."""
 
 
 class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -15,8 +24,8 @@ class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
 class Capabilities(Struct, frozen=True, gc=False):
     """`securityContext.capabilities`."""
 
-    add: tuple[str, ...] | None = None
-    drop: tuple[str, ...] | None = None
+    add: Annotated[tuple[str, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    drop: Annotated[tuple[str, ...], Meta(max_length=MAX_ITEMS)] | None = None
 
 
 class SecurityContext(Struct, frozen=True, gc=False):
@@ -39,7 +48,7 @@ class PodSecurityContext(Struct, frozen=True, gc=False):
 class ContainerSpec(Struct, frozen=True, gc=False):
     """A container of any of the three lists."""
 
-    name: str | None = None
+    name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
     image: str | None = None
     security_context: SecurityContext | None = None
     restart_policy: str | None = None
@@ -60,26 +69,18 @@ class Volume(Struct, frozen=True, gc=False):
 class PodOS(Struct, frozen=True, gc=False):
     """`spec.os`."""
 
-    name: str | None = None
+    name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
 
 
 class PodSpec(Struct, frozen=True, gc=False):
     """`spec` of a pod or of a template."""
 
-    containers: tuple[ContainerSpec, ...] | None = None
-    init_containers: tuple[ContainerSpec, ...] | None = None
-    ephemeral_containers: tuple[ContainerSpec, ...] | None = None
-    volumes: tuple[Volume, ...] | None = None
+    containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    init_containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    ephemeral_containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    volumes: Annotated[tuple[Volume, ...], Meta(max_length=MAX_ITEMS)] | None = None
     security_context: PodSecurityContext | None = None
     os: PodOS | None = None
-
-
-class ObjectMeta(Struct, frozen=True, gc=False):
-    """The parts of `metadata` that name an object."""
-
-    name: str | None = None
-    generate_name: str | None = None
-    namespace: str | None = None
 
 
 class PodTemplateSpec(Struct, frozen=True, gc=False):
@@ -92,7 +93,6 @@ class PodObject(Struct, frozen=True, gc=False):
     """A Pod."""
 
     kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec | None = None
 
 
@@ -104,7 +104,6 @@ class WorkloadObject(Struct, frozen=True, gc=False):
     """Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController, Job: `spec.template`."""
 
     kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
     spec: _TemplateHolder | None = None
 
 
@@ -120,7 +119,6 @@ class CronJobObject(Struct, frozen=True, gc=False):
     """CronJob: `spec.jobTemplate.spec.template`."""
 
     kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
     spec: _CronJobSpec | None = None
 
 
@@ -128,7 +126,6 @@ class PodTemplateObject(Struct, frozen=True, gc=False):
     """PodTemplate: `template` at the top."""
 
     kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
     template: PodTemplateSpec | None = None
 
 

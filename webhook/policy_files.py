@@ -53,7 +53,10 @@ class PolicyFiles:
         """Look every `interval` seconds, for ever; `on_reload` is told of each change, for better or worse."""
         while True:
             await asyncio.sleep(interval)
-            reload = await asyncio.to_thread(self.look)
+            try:
+                reload = await asyncio.to_thread(self.look)
+            except Exception as error:  # noqa: BLE001 - an unforeseen fault must not be the last thing that is seen
+                reload = Reload(None, (Fault(_where(self._paths), 0, "", f"failed ({type(error).__name__})"),))
             if reload is not None:
                 on_reload(reload)
 

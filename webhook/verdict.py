@@ -73,11 +73,13 @@ class ImageResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The decision about one pod: allowed exactly when no finding denies.
 
-    `would_deny` says that a finding was only recorded which denies once its policy enforces.
+    `would_deny` are the findings that are only recorded, and deny once their policy enforces. `generation` says which
+    set of policies judged.
     """
 
     violations: tuple[Violation, ...] = ()
-    would_deny: bool = False
+    would_deny: tuple[Violation, ...] = ()
+    generation: str = ""
     policies: tuple[str, ...] = ()
     images: tuple[ImageResult, ...] = ()
 

@@ -22,6 +22,9 @@ BODY: dict[str, Any] = {
 }
 
 
+UID_FAULT = "request.uid must have 1 to 256 characters of printable ASCII"
+
+
 def body(**changes: Any) -> bytes:
     return json.dumps({**BODY, **changes}).encode()
 
@@ -61,8 +64,14 @@ def test_a_request_is_read_and_its_object_stays_bytes() -> None:
             "the body is not an AdmissionReview: Object missing required field `uid` - at `$.request`",
             id="no uid",
         ),
-        pytest.param(body(request={"uid": ""}), "request.uid must have 1 to 256 characters", id="empty uid"),
-        pytest.param(body(request={"uid": "u" * 257}), "request.uid must have 1 to 256 characters", id="endless uid"),
+        pytest.param(body(request={"uid": ""}), UID_FAULT, id="empty uid"),
+        pytest.param(body(request={"uid": "u" * 257}), UID_FAULT, id="endless uid"),
+        pytest.param(body(request={"uid": "\u202e"}), UID_FAULT, id="a uid that turns a terminal around"),
+        pytest.param(
+            body(request={"uid": "u", "namespace": "n" * 254}),
+            "the body is not an AdmissionReview: Expected `str` of length <= 253 - at `$.request.namespace`",
+            id="endless namespace",
+        ),
         pytest.param(
             body(request={"uid": 7}),
             "the body is not an AdmissionReview: Expected `str`, got `int` - at `$.request.uid`",
@@ -109,6 +118,13 @@ def test_an_answer_that_denies_names_each_cause() -> None:
         "warnings": ["p: TAG_NOT_PINNED: w"],
         "auditAnnotations": {"decision": "deny"},
     }
+
+
+def test_causes_are_those_of_what_denies_whatever_else_was_found() -> None:
+    recorded = [Violation(code=Code.NOT_SIGNED, path=f"p{index}", message="m", mode=Mode.AUDIT) for index in range(99)]
+    denied = Violation(code=Code.RUN_AS_NON_ROOT, path="q", message="m")
+    answer = json.loads(review.deny("u-1", Verdict(violations=(*recorded, denied)), {}))
+    assert [cause["field"] for cause in answer["response"]["status"]["details"]["causes"]] == ["q"]
 
 
 def test_causes_are_bounded() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 from typing import Any
@@ -271,3 +272,24 @@ async def test_a_broken_workload_is_not_denied_where_workloads_are_only_warned_a
     found = response(await Reviewer(decider(SIGNED)).review(body))
     assert found["allowed"] is True
     assert "OBJECT_INVALID" in found["warnings"][0]
+
+
+@pytest.mark.parametrize("operation", ["", "create", "PATCH"])
+async def test_an_operation_that_is_not_known_is_judged(decider: Deciders, operation: str) -> None:
+    answer = await Reviewer(decider(SIGNED)).review(review(a_pod(container()), operation=operation))
+    assert codes(answer) == ["NOT_SIGNED"]
+
+
+async def test_a_spent_budget_is_not_a_new_one(decider: Deciders, registry: FakeRegistry) -> None:
+    registry.gate.clear()
+    started = asyncio.get_running_loop().time()
+    answer = await Reviewer(decider(SIGNED)).review(review(a_pod(container())), 0.0)
+    assert codes(answer) == ["VERIFICATION_TIMED_OUT"]
+    assert asyncio.get_running_loop().time() - started < 5.0
+
+
+async def test_a_changed_template_is_judged_as_a_whole(decider: Deciders) -> None:
+    old = deployment(container(image="nginx"), container("b"))
+    new = deployment(container(image="nginx"), container("b", TOOL))
+    body = review(new, old, resource="deployments", group="apps", operation="UPDATE")
+    assert codes(await Reviewer(decider(SIGNED), Mode.ENFORCE).review(body)) == ["REGISTRY_NOT_ALLOWED", "NOT_SIGNED"]

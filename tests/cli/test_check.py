@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Shop, document, run
+from webhook.cli.check import FAIL_ON
 from webhook.cli.demo import scenario
 
 
@@ -263,3 +264,51 @@ def test_flags_that_cannot_be_read_are_exit_code_2(
     result = run("check", "-p", policies, "-f", write(tmp_path, a_pod("nginx")), *flags)
     assert result.exit_code == 2
     assert result.stderr.startswith(message)
+
+
+def test_of_warnings_too_one_may_be_made_to_fail(tmp_path: Path) -> None:
+    policy = tmp_path / "warn.yaml"
+    policy.write_text(
+        SELECTING.replace("  match: {namespaceSelector: {matchLabels: {team: payments}}}", "  mode: Warn")
+    )
+    file = write(tmp_path, a_pod("nginx"))
+    assert [run("check", "-p", str(policy), "-f", file, "--fail-on", fail_on).exit_code for fail_on in FAIL_ON] == [
+        0,
+        1,
+        1,
+    ]
+
+
+def test_a_pod_denied_for_a_reason_and_a_doubt_is_denied(shop: Shop, tmp_path: Path) -> None:
+    policy = tmp_path / "silent.yaml"
+    policy.write_text(scenario.policies("127.0.0.1:9", shop.key))
+    file = write(tmp_path, a_pod("127.0.0.1:9/shop/web@sha256:" + "a" * 64, runAsNonRoot=False))
+    assert run("check", "-p", str(policy), "-f", file, "--insecure-registry", "127.0.0.1:9").exit_code == 1
+
+
+def test_a_policy_may_select_by_the_label_that_every_namespace_has(tmp_path: Path) -> None:
+    policy = tmp_path / "selecting.yaml"
+    policy.write_text(SELECTING.replace("team: payments", "kubernetes.io/metadata.name: production"))
+    file = write(tmp_path, a_pod("nginx"))
+    result = run("check", "-p", str(policy), "-f", file, "--namespace-label", "production:a=b")
+    assert result.exit_code == 1
+
+
+def test_pods_in_a_list_of_pods_are_judged(policies: str, tmp_path: Path) -> None:
+    pod = a_pod("nginx")
+    del pod["apiVersion"], pod["kind"]
+    file = write(tmp_path, {"apiVersion": "v1", "kind": "PodList", "items": [pod]})
+    assert run("check", "-p", policies, "-f", file).exit_code == 1
+    hidden = write(tmp_path, {**a_deployment("nginx"), "items": [pod]}, name="hidden.yaml")
+    assert run("check", "-p", policies, "-f", hidden).exit_code == 2
+
+
+def test_a_workload_without_a_template_is_admitted_as_the_server_does(policies: str, tmp_path: Path) -> None:
+    empty = {"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "x"}, "spec": {}}
+    assert run("check", "-p", policies, "-f", write(tmp_path, empty)).exit_code == 0
+
+
+def test_a_folder_that_is_named_like_a_manifest_is_no_manifest(policies: str, tmp_path: Path) -> None:
+    (tmp_path / "manifests" / "odd.yaml").mkdir(parents=True)
+    write(tmp_path / "manifests" / "odd.yaml", a_pod("nginx"))
+    assert run("check", "-p", policies, "-f", str(tmp_path / "manifests")).exit_code == 1

@@ -24,7 +24,7 @@ def test_every_flag_has_an_environment_variable(name: str) -> None:
         if isinstance(parameter, click.Option)
         and parameter.envvar != "TIDEWAITER_" + parameter.opts[-1].removeprefix("--").replace("-", "_").upper()
     }
-    assert without <= {"--filename", "--namespace", "--help"}
+    assert without <= {"--help"}
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,15 @@ def test_a_failure_of_ours_does_not_look_like_a_denial(tmp_path: Path) -> None:
         del main.commands["crash"]
     assert result.exit_code == Exit.INCONCLUSIVE
     assert "RuntimeError: boom" in result.stderr
+
+
+def test_an_interrupt_does_not_look_like_a_denial() -> None:
+    @main.command("wait")
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    try:
+        result = run("wait")
+    finally:
+        del main.commands["wait"]
+    assert result.exit_code == 130

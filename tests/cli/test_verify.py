@@ -119,3 +119,10 @@ def test_usage_and_configuration_are_exit_code_2(
     result = run("verify", *(text.format(key=key_file, policies=policies) for text in arguments))
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_key_on_the_command_line_goes_before_policies_of_the_environment(
+    shop: Shop, key_file: str, policies: str
+) -> None:
+    arguments = ("verify", "--key", key_file, "--insecure-registry", shop.host, shop.images.legacy)
+    assert run(*arguments, env={"TIDEWAITER_POLICY": policies}).exit_code == 0

@@ -329,3 +329,16 @@ def test_the_parser_that_is_there_without_libyaml_refuses_in_the_same_way(text: 
 def test_a_policy_has_the_line_of_its_document() -> None:
     documents = load(SOURCE, f"{of_match('a')}---\n{of_match('b')}".encode())
     assert [document.line for document in documents] == [1, 8]
+
+
+def test_the_items_of_a_list_of_one_kind_may_leave_their_kind_out() -> None:
+    text = "{apiVersion: v1, kind: PodList, items: [{metadata: {name: a}}, {apiVersion: apps/v1, kind: Deployment}]}"
+    found = [document.value for document in load(SOURCE, text.encode())]
+    assert [(each["apiVersion"], each["kind"]) for each in found] == [("v1", "Pod"), ("apps/v1", "Deployment")]
+
+
+def test_an_object_that_hides_others_in_items_is_a_fault() -> None:
+    with pytest.raises(FaultsError) as error:
+        load(SOURCE, b"{apiVersion: apps/v1, kind: Deployment, items: [{apiVersion: v1, kind: Pod}]}")
+    message = "has items, of which kubectl makes objects of their own: expected kind List"
+    assert str(error.value) == f"{SOURCE}:1: {message}"

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import ssl
 import sys
@@ -170,3 +171,54 @@ async def test_the_program_serves_until_it_is_told_to_end(tmp_path: Path) -> Non
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+DEPLOYMENT = {
+    "kind": "Deployment",
+    "apiVersion": "apps/v1",
+    "spec": {"template": {"spec": {"containers": [container(securityContext={})]}}},
+}
+BAD_WORKLOAD = review(DEPLOYMENT, resource="deployments", group="apps")
+
+
+async def first_answer(folder: Path, body: bytes, *flags: str) -> dict[str, Any]:
+    """What the program answers to one review when it is started with these flags."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "webhook", "serve", "-p", str(folder / "policies"), "--drain-seconds", "0"),
+        *("--bind", "127.0.0.1:0", "--health-bind", "127.0.0.1:0"),
+        *("--tls-cert", str(folder / "tls.crt"), "--tls-key", str(folder / "tls.key"), *flags),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(SOON), client(folder) as session:
+            line = b""
+            while b"listening on" not in line:
+                line = await process.stdout.readline()
+            port = int(re.findall(rb"127\.0\.0\.1', (\d+)", line)[0])
+            url, headers = f"https://127.0.0.1:{port}/validate", {"Content-Type": "application/json"}
+            async with session.post(url, data=body, headers=headers) as answer:
+                found: dict[str, Any] = (await answer.json())["response"]
+                return found
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("body", "flags", "allowed", "warned"),
+    [
+        pytest.param(BAD_POD, (), False, False, id="a pod"),
+        pytest.param(BAD_POD, ("--mode", "audit"), True, False, id="a pod in a dry run"),
+        pytest.param(BAD_WORKLOAD, (), True, True, id="a workload"),
+        pytest.param(BAD_WORKLOAD, ("--workloads", "deny"), False, False, id="a workload that is denied"),
+        pytest.param(BAD_WORKLOAD, ("--workloads", "ignore"), True, False, id="a workload that is ignored"),
+    ],
+)
+async def test_flags_reach_the_decision(
+    tmp_path: Path, body: bytes, flags: tuple[str, ...], allowed: bool, warned: bool
+) -> None:
+    write_policy(tmp_path, POLICY % "Enforce")
+    write_certificate(tmp_path)
+    found = await first_answer(tmp_path, body, *flags)
+    assert (found["allowed"], "warnings" in found) == (allowed, warned)

@@ -5,6 +5,7 @@
 not be found out becomes a finding here and nowhere else; the policy's `onError` says what that finding does.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -16,7 +17,7 @@ from webhook.admission.ports import Namespaces, Policies
 from webhook.admission.verification import Verification
 from webhook.codes import Code
 from webhook.errors import NotFoundOutError
-from webhook.images import ImageReference, ImageReferenceError, PinnedImage, parse
+from webhook.images import MAX_LENGTH, ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.pods import ImageUse, Pod
 from webhook.policy.book import Policy, Selection
 from webhook.policy.rules import VerifyEntry
@@ -58,28 +59,23 @@ class Decider:
 
     async def decide(self, pod: Pod, namespace: str, wait: float, cap: Mode = Mode.ENFORCE) -> Verdict:
         """The verdict about a pod in a namespace, after `wait` seconds at most. `cap` weakens what findings do."""
-        if not pod.containers and not pod.images:
-            return Verdict()
-        if max(len(pod.images), len(pod.containers)) > MAX_IMAGES:
-            return self._too_many(pod, cap)
+        deadline = asyncio.get_running_loop().time() + wait
         book = self._policies.current()
-        labels = await self._namespaces.labels(namespace) if book.needs_labels else None
+        findings = Findings(cap.capped(self.options.cap), book.generation)
+        if max(len(pod.images), len(pod.containers)) > MAX_IMAGES:
+            findings.refuse(_too_many(pod.path))
+        if findings.found or not (pod.containers or pod.images):
+            return findings.verdict()
+        labels = await self._namespaces.labels(namespace, wait) if book.needs_labels else None
         selection = book.select(namespace, labels)
-        findings = Findings(cap.capped(self.options.cap))
         _judge_selection(selection, pod, namespace, findings, self.options.no_match)
         for policy in selection.policies:
             for check in policy.checks:
                 for violation in check(pod, policy.rules):
                     findings.add(policy, violation)
         inquiries = [self._inquire(use, selection.policies, findings) for use in pod.images]
-        answers = await look_up(self._verification, inquiries, wait, findings.cap)
+        answers = await look_up(self._verification, inquiries, deadline, findings.cap)
         return findings.verdict(selection.names, tuple([_conclude(each, answers, findings) for each in inquiries]))
-
-    def _too_many(self, pod: Pod, cap: Mode) -> Verdict:
-        findings = Findings(cap.capped(self.options.cap))
-        message = f"more than {MAX_IMAGES} containers and image volumes, which is what is judged at most"
-        findings.refuse(Violation(code=Code.OBJECT_INVALID, path=pod.path, message=message))
-        return findings.verdict()
 
     def _inquire(self, use: ImageUse, policies: Sequence[Policy], findings: Findings) -> Inquiry:
         """What can be said of an image without I/O, and what has to be asked about it.
@@ -107,6 +103,11 @@ class Decider:
         return Inquiry(use, image, () if refused else asked)
 
 
+def _too_many(path: str) -> Violation:
+    message = f"more than {MAX_IMAGES} containers and image volumes, which is what is judged at most"
+    return Violation(code=Code.OBJECT_INVALID, path=path, message=message)
+
+
 def _judge_unreadable(use: ImageUse, fault: str, policies: Sequence[Policy], findings: Findings) -> None:
     for policy in policies:
         if policy.images is not None:
@@ -124,7 +125,7 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
     """The findings that answers make, and what is known of the image after them."""
     use, image = inquiry.use, inquiry.image
     if image is None:
-        return ImageResult(path=use.path, container=use.container, reference=use.text)
+        return ImageResult(path=use.path, container=use.container, reference=use.text[:MAX_LENGTH])
     pinned = answers.digests.get(image)
     if not isinstance(pinned, PinnedImage):
         if pinned is not None:

@@ -13,34 +13,41 @@ _ON_ERROR = {OnError.DENY: Mode.ENFORCE, OnError.WARN: Mode.WARN, OnError.ALLOW:
 class Findings:
     """Collects violations; `cap` is the strongest thing that any of them may do."""
 
-    def __init__(self, cap: Mode) -> None:
+    def __init__(self, cap: Mode, generation: str) -> None:
         self.cap = cap
+        self._generation = generation
         self.found: list[Violation] = []
-        self.would_deny = False
+        self._would_deny: list[Violation] = []
 
     def add(self, policy: Policy, violation: Violation) -> None:
         """A violation of a policy: it does what the policy's mode says, or its `onError` where that is weaker."""
         declared = violation.mode.capped(policy.mode)
         if violation.code in TRANSIENT:
             declared = declared.capped(_ON_ERROR[policy.on_error])
-            self.would_deny |= declared is Mode.ENFORCE and self.cap is Mode.AUDIT
+            enforced_one_day = declared is Mode.ENFORCE
         else:
-            self.would_deny |= violation.mode is Mode.ENFORCE and _enforces_one_day(declared, self.cap)
-        self.found.append(replace(violation, policy=policy.name, mode=declared.capped(self.cap)))
+            enforced_one_day = violation.mode is Mode.ENFORCE and declared is not Mode.WARN
+        self._add(replace(violation, policy=policy.name, mode=declared.capped(self.cap)), enforced_one_day)
 
     def refuse(self, violation: Violation) -> None:
         """A violation that no policy made: it does what it says of itself."""
-        self.would_deny |= violation.mode is Mode.ENFORCE and self.cap is Mode.AUDIT
-        self.found.append(replace(violation, mode=violation.mode.capped(self.cap)))
+        self._add(replace(violation, mode=violation.mode.capped(self.cap)), violation.mode is Mode.ENFORCE)
+
+    def _add(self, violation: Violation, enforced_one_day: bool) -> None:  # noqa: FBT001 - its only argument of a kind
+        """`enforced_one_day`: it denies once its policy enforces, and the release is no dry run."""
+        self.found.append(violation)
+        if enforced_one_day and violation.mode is Mode.AUDIT:
+            self._would_deny.append(violation)
 
     def verdict(self, policies: tuple[str, ...] = (), images: tuple[ImageResult, ...] = ()) -> Verdict:
         """All of it, decided."""
-        return Verdict(violations=tuple(self.found), would_deny=self.would_deny, policies=policies, images=images)
-
-
-def _enforces_one_day(declared: Mode, cap: Mode) -> bool:
-    """An Audit policy, or an Enforce policy of a release that only audits."""
-    return declared is Mode.AUDIT or (declared is Mode.ENFORCE and cap is Mode.AUDIT)
+        return Verdict(
+            violations=tuple(self.found),
+            would_deny=tuple(self._would_deny),
+            policies=policies,
+            images=images,
+            generation=self._generation,
+        )
 
 
 def at(use: ImageUse, violation: Violation) -> Violation:

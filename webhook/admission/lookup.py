@@ -38,13 +38,13 @@ class Answers(msgspec.Struct, frozen=True):
     outcomes: dict[EntryOf, Outcome | NotFoundOutError]
 
 
-async def look_up(verification: Verification, inquiries: Sequence[Inquiry], wait: float, cap: Mode) -> Answers:
-    """Everything that the inquiries need, within `wait` seconds; what is known already costs no I/O and no wait."""
+async def look_up(verification: Verification, inquiries: Sequence[Inquiry], deadline: float, cap: Mode) -> Answers:
+    """Everything that the inquiries need, by `deadline` in the event loop's time; what is known costs no I/O."""
     lookup = _Lookup(verification, cap)
     for inquiry in inquiries:
         lookup.take(inquiry)
     if lookup.tags or lookup.entries:
-        await lookup.find_out(inquiries, wait)
+        await lookup.find_out(inquiries, deadline)
     return lookup.answers
 
 
@@ -86,18 +86,19 @@ class _Lookup:
                     before = self.entries[key][1] if key in self.entries else None
                     self.entries[key] = (entry, self._stronger(before, policy))
 
-    async def find_out(self, inquiries: Sequence[Inquiry], wait: float) -> None:
+    async def find_out(self, inquiries: Sequence[Inquiry], deadline: float) -> None:
         """Ask for what is not known: first for digests, then for the outcomes that need them."""
-        deadline = asyncio.get_running_loop().time() + wait
+        audit_deadline = min(deadline, asyncio.get_running_loop().time() + AUDIT_WAIT_SECONDS)
+        deadlines = {Mode.AUDIT: audit_deadline, Mode.WARN: deadline, Mode.ENFORCE: deadline}
         if self.tags:
-            waits = [_remaining(deadline, mode) for mode in self.tags.values()]
+            waits = [_until(deadlines[mode]) for mode in self.tags.values()]
             questions = (self._verification.digest(image, left) for image, left in zip(self.tags, waits, strict=True))
             self.answers.digests.update(zip(self.tags, await _gather(questions), strict=True))
             for inquiry in inquiries:
                 if inquiry.image in self.tags:
                     self.take(inquiry)
         outcomes = await _gather(
-            self._verification.outcome(entry, pinned, _remaining(deadline, mode))
+            self._verification.outcome(entry, pinned, _until(deadlines[mode]))
             for (_, pinned), (entry, mode) in self.entries.items()
         )
         self.answers.outcomes.update(zip(self.entries, outcomes, strict=True))
@@ -118,6 +119,5 @@ async def _answer(question: Awaitable[T]) -> T | NotFoundOutError:
         return error
 
 
-def _remaining(deadline: float, mode: Mode) -> float:
-    left = deadline - asyncio.get_running_loop().time()
-    return min(left, AUDIT_WAIT_SECONDS) if mode is Mode.AUDIT else left
+def _until(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time()

@@ -8,6 +8,7 @@ from webhook.images import PinnedImage
 _FIXES = {
     Code.REGISTRY_UNAVAILABLE: "retry; if it stays, ask the cluster's administrators whether the registry is reachable",
     Code.REGISTRY_RATE_LIMITED: "retry in a minute",
+    Code.TOO_MANY_VERIFICATIONS: "retry in some seconds",
     Code.VERIFICATION_TIMED_OUT: "retry: the verification goes on",
     Code.ADDRESS_NOT_ALLOWED: "name the registry literally in images.allow, or start tidewaiter with --allow-address",
     Code.CREDENTIALS_MISSING: "ask the cluster's administrators to give tidewaiter credentials for this registry",

@@ -31,6 +31,6 @@ class Policies(Protocol):
 class Namespaces(Protocol):
     """Where the labels of namespaces come from."""
 
-    async def labels(self, namespace: str) -> Mapping[str, str] | None:
-        """The labels of a namespace; None where they are not known."""
+    async def labels(self, namespace: str, wait: float) -> Mapping[str, str] | None:
+        """The labels of a namespace; None where they are not known, or not within `wait` seconds."""
         ...

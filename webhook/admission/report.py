@@ -12,21 +12,27 @@ from webhook.verdict import Mode, Verdict, Violation
 MESSAGE_BYTES = 1024
 """An Event's note holds so much; the first line must say everything that matters."""
 
+FIELD_CHARACTERS = 1024
+"""What is shown of one field: more than any that the API server lets pass."""
+
 SUMMARY_CHARACTERS = 400
 """The first line leaves room for at least one finding in full."""
 
 SUMMARY_PLACES = 5
+SUMMARY_POLICIES = 3
 
 WARNING_CHARACTERS = 256
 """The API server cuts single warnings there once all of them together are over 4096 characters."""
 
-MAX_WARNINGS = 16
+MAX_WARNINGS = 15
 MAX_CAUSES = 64
 ANNOTATION_CHARACTERS = 1000
 
 
 def plain(text: str) -> str:
-    """The text as printable ASCII: anything else becomes an escape, as Python writes it."""
+    """The text as printable ASCII: anything else becomes an escape, as Python writes it; cut where it is too long."""
+    if len(text) > FIELD_CHARACTERS:
+        text = f"{text[:FIELD_CHARACTERS]}..."
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if " " <= char <= "~" else _escape(char) for char in text)
@@ -47,15 +53,20 @@ def summary(verdict: Verdict, mode: Mode = Mode.ENFORCE) -> str:
     ]
     if len(places) > SUMMARY_PLACES:
         found.append(f"and {len(places) - SUMMARY_PLACES} more")
-    policies = dict.fromkeys(violation.policy for violation in violations if violation.policy)
-    kind = "policy" if len(policies) == 1 else "policies"
-    names_of = ", ".join(f'"{plain(name)}"' for name in policies)
-    by = f" by {kind} {names_of}" if policies else ""
     count = f"{len(places)} of {total} {noun} " if total >= len(places) > 0 else ""
-    text = f"{count}denied{by}: {', '.join(found)}"
+    text = f"{count}denied{_by_policies(violations)}: {', '.join(found)}"
     if len(violations) == 1:
         text += f" ({plain(violations[0].message)})"
-    return _cut(text, SUMMARY_CHARACTERS)
+    return cut(text, SUMMARY_CHARACTERS)
+
+
+def _by_policies(violations: Sequence[Violation]) -> str:
+    policies = list(dict.fromkeys(violation.policy for violation in violations if violation.policy))
+    if not policies:
+        return ""
+    named = ", ".join(f'"{plain(name)}"' for name in policies[:SUMMARY_POLICIES])
+    more = len(policies) - SUMMARY_POLICIES
+    return f" by {'policy' if len(policies) == 1 else 'policies'} {named}{f' and {more} more' if more > 0 else ''}"
 
 
 def message(verdict: Verdict, uid: str, limit: int = MESSAGE_BYTES) -> str:
@@ -88,7 +99,7 @@ def warnings(verdict: Verdict) -> Iterator[str]:
     """One line for each finding in Warn mode; the last says how many were left out."""
     violations = verdict.of(Mode.WARN)
     for violation in violations[:MAX_WARNINGS]:
-        yield _cut(line(violation), WARNING_CHARACTERS)
+        yield cut(line(violation), WARNING_CHARACTERS)
     if len(violations) > MAX_WARNINGS:
         yield f"and {len(violations) - MAX_WARNINGS} more findings"
 
@@ -102,12 +113,13 @@ def line(violation: Violation) -> str:
 
 def reasons(violations: Iterable[Violation]) -> str:
     """Places and codes in one bounded line, for annotations."""
-    return _cut("; ".join(f"{plain(each.path)}: {each.code.value}" for each in violations), ANNOTATION_CHARACTERS)
+    told = (f"{plain(each.path)}: {each.code.value}" for each in islice(violations, MAX_CAUSES))
+    return cut("; ".join(told), ANNOTATION_CHARACTERS)
 
 
 def names(values: Sequence[str]) -> str:
     """Names in one bounded line, for annotations."""
-    return _cut(plain(", ".join(values)), ANNOTATION_CHARACTERS)
+    return cut(plain(", ".join(values[:MAX_CAUSES])), ANNOTATION_CHARACTERS)
 
 
 Place = tuple[str, str]
@@ -154,5 +166,6 @@ def _details(violation: Violation) -> Iterator[str]:
         yield f"    fix: {plain(violation.fix)}"
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """The text in `limit` characters at most."""
     return text if len(text) <= limit else text[: limit - 3] + "..."

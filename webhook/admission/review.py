@@ -5,16 +5,22 @@ The response repeats `apiVersion`, `kind` and `uid` exactly and carries no patch
 """
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from webhook.admission import report
-from webhook.objects import Struct
-from webhook.verdict import ImageResult, Verdict, Violation
+from webhook.objects import MAX_NAME_CHARACTERS, Struct
+from webhook.verdict import ImageResult, Mode, Verdict, Violation
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 MAX_UID_CHARACTERS = 256
+MAX_USERNAME_CHARACTERS = 4096
+
+Name = Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)]
+"""What the API server bounds itself. A review may come from anybody who reaches the port."""
 
 
 class ReviewError(ValueError):
@@ -24,15 +30,15 @@ class ReviewError(ValueError):
 class GroupVersionResource(Struct, frozen=True, gc=False):
     """`request.resource`."""
 
-    group: str = ""
-    version: str = ""
-    resource: str = ""
+    group: Name = ""
+    version: Name = ""
+    resource: Name = ""
 
 
 class UserInfo(Struct, frozen=True, gc=False):
     """`request.userInfo`."""
 
-    username: str = ""
+    username: Annotated[str, Meta(max_length=MAX_USERNAME_CHARACTERS)] = ""
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -40,10 +46,10 @@ class Request(Struct, frozen=True, gc=False):
 
     uid: str
     resource: GroupVersionResource = GroupVersionResource()
-    sub_resource: str = ""
-    name: str = ""
-    namespace: str = ""
-    operation: str = ""
+    sub_resource: Name = ""
+    name: Name = ""
+    namespace: Name = ""
+    operation: Name = ""
     user_info: UserInfo = UserInfo()
     dry_run: bool | None = None
     object: msgspec.Raw = msgspec.Raw(b"null")
@@ -127,13 +133,14 @@ def decode(body: bytes) -> Request:
     try:
         review = _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ReviewError(f"the body is not an AdmissionReview: {report.plain(str(error))[:200]}") from error
+        raise ReviewError(f"the body is not an AdmissionReview: {report.cut(report.plain(str(error)), 200)}") from error
     if review.api_version != API_VERSION or review.kind != KIND:
         raise ReviewError(f"expected apiVersion {API_VERSION} and kind {KIND}")
     if review.request is None:
         raise ReviewError("the AdmissionReview has no request")
-    if not 0 < len(review.request.uid) <= MAX_UID_CHARACTERS:
-        raise ReviewError(f"request.uid must have 1 to {MAX_UID_CHARACTERS} characters")
+    uid = review.request.uid
+    if not (0 < len(uid) <= MAX_UID_CHARACTERS and uid.isascii() and uid.isprintable()):
+        raise ReviewError(f"request.uid must have 1 to {MAX_UID_CHARACTERS} characters of printable ASCII")
     return review.request
 
 
@@ -150,8 +157,7 @@ def deny(
     """An answer that refuses it: the whole message, and each finding as a cause for programs."""
     causes = [
         _Cause(each.code.value, report.plain(each.message), report.plain(each.path))
-        for each in verdict.violations[: report.MAX_CAUSES]
-        if each.denies
+        for each in verdict.of(Mode.ENFORCE)[: report.MAX_CAUSES]
     ]
     status = _Status(code, reason, report.message(verdict, uid), _Details(causes))
     warnings = list(report.warnings(verdict))

@@ -59,7 +59,7 @@ class Reviewer:
 
     def _cap(self, request: Request, kind: Kind | None) -> Mode | None:
         """The strongest thing a finding may do; None for a request that carries nothing to judge."""
-        if kind is None or request.operation not in {"CREATE", "UPDATE"}:
+        if kind is None or request.operation in {"DELETE", "CONNECT"}:
             return None
         if kind.is_pod:
             return None if request.sub_resource in IGNORED_SUBRESOURCES else Mode.ENFORCE
@@ -90,35 +90,34 @@ class Reviewer:
         return pod(pod_spec(owner) or PodSpec(), kind.spec_path)
 
     def _refusal(self, code: Code, message: str, cap: Mode) -> Verdict:
-        findings = Findings(cap.capped(self._decider.options.cap))
+        findings = Findings(cap.capped(self._decider.options.cap), self._decider.generation)
         findings.refuse(Violation(code=code, path="spec", message=message))
         return findings.verdict()
 
     def _answer(self, request: Request, kind: Kind, verdict: Verdict) -> Answer:
-        generation = self._decider.generation
         if not verdict.violations:
             decision = "allow"
-            body = review.allow(request.uid, None, _annotations(decision, verdict, generation))
+            body = review.allow(request.uid, None, _annotations(decision, verdict))
         elif verdict.allowed:
             warnings = list(report.warnings(verdict))
             decision = "warn" if warnings else "allow"
-            body = review.allow(request.uid, warnings, _annotations(decision, verdict, generation))
+            body = review.allow(request.uid, warnings, _annotations(decision, verdict))
         else:
             decision = "error" if verdict.inconclusive else "deny"
-            body = review.deny(request.uid, verdict, _annotations(decision, verdict, generation), *_status(verdict))
-        return Answer(body, self._record(request, kind.kind, decision, verdict, generation))
+            body = review.deny(request.uid, verdict, _annotations(decision, verdict), *_status(verdict))
+        return Answer(body, self._record(request, kind.kind, decision, verdict))
 
     def _ignored(self, request: Request, kind: Kind | None) -> Answer:
         warnings = None
-        if kind is None and request.operation in {"CREATE", "UPDATE"}:
-            warnings = [f"tidewaiter does not judge {report.plain(request.resource.resource)[:100]}"]
+        if kind is None and request.operation not in {"DELETE", "CONNECT"}:
+            warnings = [f"tidewaiter does not judge {report.plain(request.resource.resource)}"]
         name = kind.kind if kind else request.resource.resource
         return Answer(
             review.allow(request.uid, warnings),
-            self._record(request, name, "ignored", Verdict(), self._decider.generation),
+            self._record(request, name, "ignored", Verdict(generation=self._decider.generation)),
         )
 
-    def _record(self, request: Request, kind: str, decision: str, verdict: Verdict, generation: str) -> Record:
+    def _record(self, request: Request, kind: str, decision: str, verdict: Verdict) -> Record:
         return Record(
             uid=request.uid,
             decision=decision,
@@ -129,9 +128,9 @@ class Reviewer:
             name=request.name,
             operation=request.operation,
             dry_run=request.dry_run is True,
-            would_deny=verdict.would_deny,
+            would_deny=bool(verdict.would_deny),
             policies=verdict.policies,
-            generation=generation,
+            generation=verdict.generation,
             images=verdict.images,
             violations=verdict.violations,
         )
@@ -144,15 +143,17 @@ def _status(verdict: Verdict) -> tuple[int, str]:
     return (400, "BadRequest") if codes == {Code.OBJECT_INVALID} else (403, "Forbidden")
 
 
-def _annotations(decision: str, verdict: Verdict, generation: str) -> dict[str, str]:
+def _annotations(decision: str, verdict: Verdict) -> dict[str, str]:
     """What the API server's audit log keeps of the decision, under the webhook's name."""
-    annotations = {"decision": decision, "policy-generation": generation}
+    annotations = {"decision": decision, "policy-generation": verdict.generation}
     if verdict.policies:
         annotations["policies"] = report.names(verdict.policies)
     if verdict.violations:
         annotations["reasons"] = report.reasons(verdict.violations)
     if verdict.would_deny:
-        annotations["would-deny"] = report.names([report.line(each) for each in verdict.of(Mode.AUDIT)])
+        annotations["would-deny"] = report.names(
+            [report.line(each) for each in verdict.would_deny[: report.MAX_CAUSES]]
+        )
     if any(image.verified for image in verdict.images):
         annotations["images-verified"] = report.names([image.reference for image in verdict.images if image.verified])
     return annotations

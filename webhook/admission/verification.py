@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import Executor
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from webhook.admission.ports import Registry
 from webhook.cache import FLIGHT_SECONDS, Cache
@@ -30,6 +31,9 @@ beside an image is somebody else's to write, and signatures are small."""
 
 MAX_TAGS = 10_000
 
+MAX_AT_ONCE = 16
+"""Verifications that a registry has under way: each holds all evidence of an image, up to some MiB, in memory."""
+
 
 class Verification:
     """Answers of registries turned into outcomes, and remembered.
@@ -41,6 +45,7 @@ class Verification:
     def __init__(self, registry: Registry, clock: Clock, pool: Executor | None = None) -> None:
         self._registry = registry
         self._pool = pool
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._tags: Cache[ImageReference, PinnedImage] = Cache(
             maxsize=MAX_TAGS, lifetime=lambda _: TAG_SECONDS, clock=clock.monotonic
         )
@@ -70,6 +75,11 @@ class Verification:
         return await self._outcomes.get((entry.key, image), lambda: self._verify(entry, image), wait)
 
     async def _verify(self, entry: VerifyEntry, image: PinnedImage) -> Outcome:
+        room = self._rooms.setdefault(image.registry, asyncio.Semaphore(MAX_AT_ONCE))
+        async with room:
+            return await self._outcome(entry, image)
+
+    async def _outcome(self, entry: VerifyEntry, image: PinnedImage) -> Outcome:
         evidence = await self._evidence.get(image, lambda: self._registry.evidence(image), FLIGHT_SECONDS)
         if quick(evidence, entry.requirement):
             return _brief(verify(evidence, image.digest, entry.requirement))

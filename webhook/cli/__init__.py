@@ -33,7 +33,9 @@ class _Program(click.Group):
         except ConfigurationError as error:
             click.echo(str(error), err=True)
             sys.exit(Exit.USAGE)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(Exit.INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception:  # noqa: BLE001 - the last net of the program
             traceback.print_exc()

@@ -49,7 +49,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 @click.command()
 @options.policy_option()
-@click.option(
+@options.option(
     "-f",
     "--filename",
     "files",
@@ -58,7 +58,7 @@ class Judged(msgspec.Struct, frozen=True):
     metavar="FILE|DIR|-",
     help="Manifests to judge. Repeatable.",
 )
-@click.option(
+@options.option(
     "-n", "--namespace", default="default", show_default=True, help="The namespace of manifests that name none."
 )
 @options.no_match_option

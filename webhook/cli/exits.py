@@ -11,6 +11,8 @@ class Exit(IntEnum):
     DENIED = 1
     USAGE = 2
     INCONCLUSIVE = 3
+    INTERRUPTED = 130
+    """As shells say it for SIGINT; click's own 1 would read as "denied"."""
 
 
 _PRECEDENCE = (Exit.USAGE, Exit.DENIED, Exit.INCONCLUSIVE, Exit.ADMITTED)

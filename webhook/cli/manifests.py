@@ -60,7 +60,11 @@ def _contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             yield "<stdin>", sys.stdin.buffer.read(MAX_INPUT_BYTES)
             continue
         path = Path(text)
-        files = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES) if path.is_dir() else [path]
+        files = (
+            sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+            if path.is_dir()
+            else [path]
+        )
         for file in files:
             yield str(file), _bytes(file)
 
@@ -90,7 +94,7 @@ def _resources(document: Document, default_namespace: str) -> Iterator[Resource]
     except msgspec.ValidationError as error:
         yield Resource(label, namespace, source, kind.is_pod, None, str(error))
         return
-    if not subject.containers:
+    if kind.is_pod and not subject.containers:
         yield Resource(label, namespace, source, kind.is_pod, None, f"has no containers in {kind.spec_path}")
     else:
         yield Resource(label, namespace, source, kind.is_pod, subject)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from webhook.admission.ports import Registry
 from webhook.admission.report import plain
@@ -90,6 +91,8 @@ def verify(
     Shows every signature found, where it lies, and why it passed or failed. Exit code 0 when every image verifies, 1
     when one does not, 2 for usage and configuration, 3 when it could not be found out.
     """
+    if keys and _is_from_environment("policies"):
+        policies = ()
     if bool(keys) == bool(policies):
         raise click.UsageError("give either --key or --policy")
     config = options.registry_config(**registry)
@@ -103,6 +106,10 @@ def verify(
     else:
         output.structured({"results": [_as_document(result) for result in results]}, output_format)
     sys.exit(worst(result.exit for result in results))
+
+
+def _is_from_environment(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.ENVIRONMENT
 
 
 def _reference(text: str) -> ImageReference:

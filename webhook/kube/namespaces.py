@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ LABELS_SECONDS = 5.0
 LOOKUP_SECONDS = 2.0
 """How long a review waits for the labels of its namespace."""
 
+CONNECT_SECONDS = 20.0
+"""Loading the client takes a second of CPU, which a busy container may have to wait for."""
+
 MAX_NAMESPACES = 10_000
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class KnownNamespaces:
@@ -28,7 +33,7 @@ class KnownNamespaces:
     def __init__(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         self._labels = labels
 
-    async def labels(self, namespace: str) -> Mapping[str, str] | None:
+    async def labels(self, namespace: str, wait: float) -> Mapping[str, str] | None:  # noqa: ARG002 - known at once
         """The labels that were given for the namespace; None where nothing was said of it."""
         return self._labels.get(namespace)
 
@@ -47,13 +52,13 @@ class ClusterNamespaces:
             maxsize=MAX_NAMESPACES,
             lifetime=lambda _: LABELS_SECONDS,
             clock=clock.monotonic,
-            flight_seconds=LOOKUP_SECONDS,
+            flight_seconds=CONNECT_SECONDS + LOOKUP_SECONDS,
         )
 
-    async def labels(self, namespace: str) -> Mapping[str, str] | None:
-        """The namespace's labels; None when the API server has no such namespace or cannot be asked."""
+    async def labels(self, namespace: str, wait: float) -> Mapping[str, str] | None:
+        """The namespace's labels; None when the API server has no such namespace or cannot be asked in time."""
         try:
-            return await self._labels.get(namespace, lambda: self._read(namespace), LOOKUP_SECONDS)
+            return await self._labels.get(namespace, lambda: self._read(namespace), min(wait, LOOKUP_SECONDS))
         except NotFoundOutError as error:
             _log.warning("labels of a namespace are not known: %s", error)
             return None
@@ -70,8 +75,7 @@ class ClusterNamespaces:
                     ) from error
 
     async def _client(self) -> Any:
-        client = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
-        config = await asyncio.to_thread(importlib.import_module, "kubernetes.aio.config")
+        client, config = await asyncio.to_thread(_load)
         if self._kubeconfig is None:
             config.load_incluster_config()
         else:
@@ -79,15 +83,24 @@ class ClusterNamespaces:
         return client.CoreV1Api(client.ApiClient())
 
     async def _read(self, namespace: str) -> Mapping[str, str]:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise NamespaceUnknownError("it is no name of a namespace")
         try:
             await self.connect()
             answer = await self._api.read_namespace(namespace, _request_timeout=LOOKUP_SECONDS)
+            return dict(answer.metadata.labels or {})
         except Exception as error:  # whatever the client raises, the labels are not known
             raise NamespaceUnknownError(f"the API server gave no labels ({type(error).__name__})") from error
-        return dict(answer.metadata.labels or {})
 
     async def close(self) -> None:
         """Close the connection."""
         await self._labels.close()
         if self._api is not None:
             await self._api.api_client.close()
+
+
+def _load() -> tuple[Any, Any]:
+    """The client's modules; it loads most of itself only when its classes are first named."""
+    client = importlib.import_module("kubernetes.aio.client")
+    _ = client.CoreV1Api, client.ApiClient
+    return client, importlib.import_module("kubernetes.aio.config")

@@ -46,8 +46,9 @@ class Policy:
 class Selection:
     """The policies that speak about a namespace, by name in the order of their names.
 
-    `undecided` would, or would not, by the namespace's labels, which are not known. `names` are those of both, and
-    `decides` says whether any of them is more than an Audit policy.
+    `undecided` would, or would not, by the namespace's labels, which are not known. `names` are those of both.
+    `decides` says that an Enforce or a Warn policy matches: an undecided Enforce policy denies anyway. An
+    undecided Warn policy does not count, or a failed lookup would admit what an answer denies.
     """
 
     policies: tuple[Policy, ...] = ()
@@ -58,7 +59,9 @@ class Selection:
     def __post_init__(self) -> None:
         considered = (*self.policies, *self.undecided)
         object.__setattr__(self, "names", tuple(policy.name for policy in considered))
-        object.__setattr__(self, "decides", any(policy.mode is not Mode.AUDIT for policy in considered))
+        enforcing = any(policy.mode is Mode.ENFORCE for policy in considered)
+        warning = any(policy.mode is Mode.WARN for policy in self.policies)
+        object.__setattr__(self, "decides", enforcing or warning)
 
 
 @dataclass(frozen=True)

@@ -101,18 +101,34 @@ def parse(source: str, content: bytes) -> Parsed:
 
 
 def _objects(value: Any, lines: Lines) -> Iterator[tuple[dict[str, Any] | str, Lines]]:
-    """The object, or those of a `List`, which may hold lists again; a message in place of what is no object."""
+    """The object, or those of a list, which may hold lists again; a message in place of what is no object.
+
+    A list is what kubectl takes for one: whatever has `items` (k8s.io/apimachinery, `unstructured/helpers.go`). Where
+    the kind does not say so, that is a fault, since a reader would take it for one object.
+    """
     if value is None:
         return
     if not isinstance(value, dict):
         yield "is not a mapping", lines
-    elif (value.get("apiVersion"), value.get("kind")) != ("v1", "List"):
-        yield value, lines
-    elif not isinstance(items := value.get("items"), list):
+        return
+    kind, items = value.get("kind"), value.get("items")
+    is_list = isinstance(kind, str) and kind.endswith("List")
+    if isinstance(items, list) and not is_list:
+        yield "has items, of which kubectl makes objects of their own: expected kind List", lines
+    elif isinstance(items, list):
+        for index, item in enumerate(items):
+            yield from _objects(_item(item, value), lines.children["items"].children[index])
+    elif (value.get("apiVersion"), kind) == ("v1", "List"):
         yield "kind List has no list of items", lines
     else:
-        for index, item in enumerate(items):
-            yield from _objects(item, lines.children["items"].children[index])
+        yield value, lines
+
+
+def _item(item: Any, of: dict[str, Any]) -> Any:
+    """An item of a list of one kind may leave its own kind out."""
+    if not isinstance(item, dict) or "kind" in item or of["kind"] == "List":
+        return item
+    return {"apiVersion": of.get("apiVersion"), "kind": of["kind"].removesuffix("List"), **item}
 
 
 def path_text(path: FieldPath) -> str:

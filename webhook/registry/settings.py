@@ -19,7 +19,7 @@ class Limits:
     """What a registry must at least accept (OCI distribution-spec 1.1, "Pushing Manifests"), so no image has more."""
     layer_bytes: int = MIB
     """For one signature. Real ones have 0.3 to 20 KiB; cosign itself stops at 128 MiB."""
-    evidence_bytes: int = 16 * MIB
+    evidence_bytes: int = 4 * MIB
     """For all layers beside one digest together, because they are in memory at once."""
     token_bytes: int = 64 * 1024
     """For the answer of a token service, as go-containerregistry has it. Tokens with many groups reach 10 KiB."""

@@ -11,6 +11,7 @@ from webhook import __version__
 from webhook.admission.reviewer import Reviewer
 from webhook.clock import Clock, SystemClock
 from webhook.config import ServeConfig
+from webhook.errors import ConfigurationError
 from webhook.kube.namespaces import ClusterNamespaces
 from webhook.policy_files import PolicyFiles, Reload
 from webhook.server import logs
@@ -42,10 +43,10 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(logs.logging_to(output, metrics.log_lines_dropped))
         policies = PolicyFiles(config.engine.policies)
-        told = _Reloads(metrics, clock)
-        told(Reload(policies.current()))
         namespaces = ClusterNamespaces(clock, config.kubeconfig)
         stack.push_async_callback(namespaces.close)
+        told = _Reloads(metrics, clock, namespaces)
+        told(Reload(policies.current()))
         if policies.current().needs_labels:
             await namespaces.connect()
         running_engine = await stack.enter_async_context(engine(config.engine, policies, namespaces))
@@ -57,11 +58,13 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
 
 
 class _Reloads:
-    """Says in log and metrics what became of each attempt to load policies."""
+    """Says in log and metrics what became of each attempt to load policies, and readies what new ones need."""
 
-    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock, namespaces: ClusterNamespaces) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._namespaces = namespaces
+        self._connecting: asyncio.Task[None] | None = None
 
     def __call__(self, reload: Reload) -> None:
         if reload.book is None:
@@ -73,6 +76,15 @@ class _Reloads:
         self._metrics.policies_loaded(by_mode, self._clock.now().timestamp())
         counts = ", ".join(f"{by_mode[mode]} {mode.value}" for mode in Mode)
         _log.info("policies in force: %s, generation %s", counts, reload.book.generation)
+        if reload.book.needs_labels:
+            self._connecting = asyncio.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        """Load the Kubernetes client before a review has to wait for it."""
+        try:
+            await self._namespaces.connect()
+        except ConfigurationError as error:
+            _log.error("%s", error)
 
 
 def _settings(config: ServeConfig) -> ServeSettings:
