@@ -91,6 +91,6 @@ def test_judges_containers_of_every_list(place: str, name: str) -> None:
 
 
 def test_shows_no_more_than_five_of_the_names_found() -> None:
-    names = [f"CAPABILITY_{number}" for number in range(100_000)]
-    shown = "[CAPABILITY_0, CAPABILITY_1, CAPABILITY_2, CAPABILITY_3, CAPABILITY_4 and 99995 more]"
+    names = [f"CAPABILITY_{number}" for number in range(1_000)]
+    shown = "[CAPABILITY_0, CAPABILITY_1, CAPABILITY_2, CAPABILITY_3, CAPABILITY_4 and 995 more]"
     assert found({DROP: names}) == [kept(shown)]

@@ -56,7 +56,7 @@ async def test_a_layer_over_the_ceiling_is_not_fetched_and_the_rest_is(
     registry.put_signature("team/app", digest, [Layer(b"x" * 101), Layer(b"good")])
     found = await evidence(connect(limits=Limits(layer_bytes=100)), registry, digest)
     assert contents(found) == [b"good"]
-    reason = "it has 101 bytes; expected at most 100, and 16777216 for all signatures together"
+    reason = "it has 101 bytes; expected at most 100, and 4194304 for all signatures together"
     assert reasons(found) == [(f"{tag(digest, '.sig')}, layer 0", reason)]
     assert len([path for path in registry.paths if "/blobs/" in path]) == 1
 
