@@ -34,9 +34,9 @@ lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and w
 	$(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
 
 docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
-	$(RUN) webhook.policy.reference > docs/policy-reference.md
-	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > docs/finding-codes.md
-	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > deploy/install.yaml
+	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
+	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/finding-codes.md
+	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

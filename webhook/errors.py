@@ -65,6 +65,12 @@ class ImageNotFoundError(NotFoundOutError):
     code = Code.IMAGE_NOT_FOUND
 
 
+class InternalError(NotFoundOutError):
+    """A failure of ours that nobody foresaw."""
+
+    code = Code.INTERNAL_ERROR
+
+
 class TooManyVerificationsError(NotFoundOutError):
     """A ceiling of ours: so much is under way that nothing new is begun."""
 

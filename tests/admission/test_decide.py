@@ -10,6 +10,7 @@ from tests.admission.conftest import Deciders, FixedPolicies, book
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeRegistry, digest, garbage, key, pem
 from webhook.admission.decide import Decider, Options
+from webhook.admission.lookup import MAX_LOOKUPS
 from webhook.admission.verification import MAX_AT_ONCE, Verification
 from webhook.codes import Code
 from webhook.errors import RegistryRateLimitedError, RegistryUnavailableError, TooManyVerificationsError
@@ -283,10 +284,36 @@ async def test_what_a_retry_does_not_mend_denies_whatever_on_error_says(
     assert findings(verdict) == [(code.value, "spec.containers[0].image", "signed", "Enforce")]
 
 
-async def test_a_failure_that_nobody_foresaw_is_no_verdict(decider: Deciders, registry: FakeRegistry) -> None:
+@pytest.mark.parametrize("mode", ["Enforce", "Warn", "Audit"])
+async def test_a_failure_that_nobody_foresaw_is_a_finding_that_does_what_each_policys_mode_says(
+    decider: Deciders, registry: FakeRegistry, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
     registry.crash = ValueError("boom")
-    with pytest.raises(ValueError, match="boom"):
-        await decider(SIGNED).decide(a_pod(APP), "prod", SOON)
+    judge = decider(changed(SIGNED, mode=mode, onError="Allow"), no_match=None)
+    verdict = await judge.decide(a_pod(APP), "prod", SOON)
+    assert findings(verdict) == [("INTERNAL_ERROR", "spec.containers[0].image", "signed", mode)]
+    assert "boom" not in verdict.violations[0].message
+    assert "an image could not be looked up" in caplog.text
+
+
+async def test_a_request_has_so_many_new_images_looked_up(decider: Deciders, registry: FakeRegistry) -> None:
+    images = [f"ghcr.io/acme/app{index}@{digest('a')}" for index in range(MAX_LOOKUPS + 3)]
+    for image in images:
+        registry.sign(RELEASE, image)
+    judge = decider(SIGNED)
+    verdict = await judge.decide(a_pod(*images), "prod", SOON)
+    assert {code for code, *_ in findings(verdict)} == {"TOO_MANY_VERIFICATIONS"}
+    assert len(registry.asked) == MAX_LOOKUPS
+    assert (await judge.decide(a_pod(*images), "prod", SOON)).allowed
+    assert len(registry.asked) == MAX_LOOKUPS + 3
+
+
+async def test_a_request_has_so_many_tags_resolved(decider: Deciders, registry: FakeRegistry) -> None:
+    images = [f"ghcr.io/acme/app{index}:1" for index in range(MAX_LOOKUPS + 3)]
+    verdict = await decider(SIGNED, pinning=True).decide(a_pod(*images), "prod", SOON)
+    codes = [code for code, *_ in findings(verdict)]
+    assert (codes.count("IMAGE_NOT_FOUND"), codes.count("TOO_MANY_VERIFICATIONS")) == (MAX_LOOKUPS, 3)
+    assert len(registry.asked) == MAX_LOOKUPS
 
 
 async def test_all_matching_policies_must_pass_each_by_its_own_mode(decider: Deciders, registry: FakeRegistry) -> None:

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.admission.conftest import Deciders
+from tests.admission.conftest import Deciders, FixedPolicies, book
 from tests.admission.test_decide import APP, HARDENED, RELEASE, SIGNED, TOOL, changed
 from tests.fakes.images import FakeRegistry
+from webhook.admission.decide import Decider, Options
 from webhook.admission.review import Answer, ReviewError
 from webhook.admission.reviewer import Reviewer
+from webhook.admission.verification import Verification
+from webhook.kube.namespaces import KnownNamespaces
+from webhook.policy.book import Book
 from webhook.verdict import Mode
 
 SAFE = {"runAsNonRoot": True, "readOnlyRootFilesystem": True}
@@ -158,20 +162,34 @@ async def test_an_object_that_cannot_be_judged_is_denied(decider: Deciders, obj:
     assert dry.record.would_deny
 
 
+class BrokenPolicies(FixedPolicies):
+    """Fails once a decision begins."""
+
+    broken = False
+
+    def current(self) -> Book:
+        if self.broken:
+            self.broken = False
+            raise RuntimeError("boom")
+        return super().current()
+
+
+@pytest.mark.parametrize(("cap", "allowed"), [(Mode.ENFORCE, False), (Mode.AUDIT, True)])
 async def test_a_failure_that_nobody_foresaw_denies_and_is_logged(
-    decider: Deciders, registry: FakeRegistry, caplog: pytest.LogCaptureFixture
+    verification: Verification, caplog: pytest.LogCaptureFixture, cap: Mode, allowed: bool
 ) -> None:
-    registry.crash = RuntimeError("boom")
+    policies = BrokenPolicies(book(SIGNED))
+    reviewer = Reviewer(Decider(policies, verification, KnownNamespaces({}), Options(cap=cap)))
+    policies.broken = True
     with caplog.at_level(logging.ERROR):
-        answer = await Reviewer(decider(SIGNED)).review(review(a_pod(container())))
+        answer = await reviewer.review(review(a_pod(container())))
     found = response(answer)
-    assert found["allowed"] is False
-    assert (found["status"]["code"], found["status"]["reason"]) == (500, "InternalError")
-    assert "boom" not in found["status"]["message"]
+    assert found["allowed"] is allowed
     assert "request u-1 could not be decided" in caplog.text
-    assert answer.record.decision == "error"
-    dry = await Reviewer(decider(SIGNED, cap=Mode.AUDIT)).review(review(a_pod(container())))
-    assert response(dry)["allowed"] is True
+    assert b"boom" not in answer.body
+    if not allowed:
+        assert (found["status"]["code"], found["status"]["reason"]) == (500, "InternalError")
+        assert answer.record.decision == "error"
 
 
 async def test_a_body_that_is_no_review_is_an_error(decider: Deciders) -> None:

@@ -123,3 +123,8 @@ def test_what_is_dialled_is_known_to_policies_by_the_registrys_name(
     host: str, port: int, expected: tuple[str, ...]
 ) -> None:
     assert endpoint.names(host, port) == expected
+
+
+def test_a_label_that_no_dns_has_is_no_host() -> None:
+    with pytest.raises(UrlError):
+        endpoint.read(f"https://{'a' * 64}.example.com/", URL("https://registry.example.com/"))

@@ -160,6 +160,15 @@ async def test_a_name_without_addresses_is_not_found() -> None:
         await GuardedResolver(guard(), lambda: Empty({})).resolve("empty.example", 443)
 
 
+async def test_a_name_that_pythons_idna_codec_refuses_is_not_found() -> None:
+    class Strict(FakeResolver):
+        async def resolve(self, host: str, port: int = 0, family: object = 0) -> list[object]:  # type: ignore[override]
+            raise UnicodeError("label too long")
+
+    with pytest.raises(OSError, match="the name cannot be resolved"):
+        await GuardedResolver(guard(), lambda: Strict({})).resolve("strict.example", 443)
+
+
 def refusals(evidence: Evidence) -> set[tuple[Code, str]]:
     assert not evidence.attachments
     assert not evidence.unusable

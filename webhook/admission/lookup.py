@@ -1,13 +1,15 @@
 """The part of a decision that may wait: digests of tags, outcomes of verify entries, each asked for once, together."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Iterable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from webhook.admission.verification import Verification
-from webhook.errors import NotFoundOutError
+from webhook.errors import InternalError, NotFoundOutError, TooManyVerificationsError
 from webhook.images import ImageReference, PinnedImage
 from webhook.pods import ImageUse
 from webhook.policy.book import Policy
@@ -17,6 +19,12 @@ from webhook.verdict import Mode
 
 AUDIT_WAIT_SECONDS = 1.0
 """How long a request waits for what only Audit policies want to know."""
+
+MAX_LOOKUPS = 64
+"""New images that one request may have looked up, so that no pod takes a registry's time from everybody else. A pod
+with more gets through by retries, since what was found out stays known."""
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 EntryOf = tuple[str, PinnedImage]
@@ -91,17 +99,26 @@ class _Lookup:
         audit_deadline = min(deadline, asyncio.get_running_loop().time() + AUDIT_WAIT_SECONDS)
         deadlines = {Mode.AUDIT: audit_deadline, Mode.WARN: deadline, Mode.ENFORCE: deadline}
         if self.tags:
-            waits = [_until(deadlines[mode]) for mode in self.tags.values()]
-            questions = (self._verification.digest(image, left) for image, left in zip(self.tags, waits, strict=True))
-            self.answers.digests.update(zip(self.tags, await _gather(questions), strict=True))
+            tags = dict(islice(self.tags.items(), MAX_LOOKUPS))
+            digests = await _gather(
+                self._verification.digest(image, _until(deadlines[mode])) for image, mode in tags.items()
+            )
+            self.answers.digests.update(zip(tags, digests, strict=True))
+            for image in islice(self.tags, MAX_LOOKUPS, None):
+                self.answers.digests[image] = TooManyVerificationsError(
+                    f"more than {MAX_LOOKUPS} new images in one request"
+                )
             for inquiry in inquiries:
                 if inquiry.image in self.tags:
                     self.take(inquiry)
+        within = dict(islice(self.entries.items(), MAX_LOOKUPS))
         outcomes = await _gather(
             self._verification.outcome(entry, pinned, _until(deadlines[mode]))
-            for (_, pinned), (entry, mode) in self.entries.items()
+            for (_, pinned), (entry, mode) in within.items()
         )
-        self.answers.outcomes.update(zip(self.entries, outcomes, strict=True))
+        self.answers.outcomes.update(zip(within, outcomes, strict=True))
+        for key in islice(self.entries, MAX_LOOKUPS, None):
+            self.answers.outcomes[key] = TooManyVerificationsError(f"more than {MAX_LOOKUPS} new images in one request")
 
     def _stronger(self, before: Mode | None, policy: Policy) -> Mode:
         mode = policy.mode.capped(self._cap)
@@ -113,10 +130,14 @@ async def _gather(questions: Iterable[Awaitable[T]]) -> list[T | NotFoundOutErro
 
 
 async def _answer(question: Awaitable[T]) -> T | NotFoundOutError:
+    """What a question brings. A failure that nobody foresaw is about one image; each policy's mode decides on it."""
     try:
         return await question
     except NotFoundOutError as error:
         return error
+    except Exception:  # noqa: BLE001 - whatever failed, the image was not verified
+        _log.exception("an image could not be looked up")
+        return InternalError("tidewaiter failed; its log has the reason")
 
 
 def _until(deadline: float) -> float:

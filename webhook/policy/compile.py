@@ -95,7 +95,7 @@ def _patterns(texts: tuple[str, ...]) -> tuple[Pattern, ...]:
 
 
 def _requirement(written: Signatures | None, authorities: Mapping[str, KeyAuthority]) -> Requirement:
-    """An entry without `signatures` requires what nothing can fulfil: it is for an engine that is not here."""
+    """An entry without `signatures` requires what nothing can fulfil: such an entry is refused before."""
     if written is None:
         return Requirement(1, ())
     return Requirement(written.minimum, tuple(authorities[name] for name in written.from_ or authorities))

@@ -1,7 +1,6 @@
 """Fields that a policy may have and whose engine this version lacks: written, they are faults, and never ignored.
 
-Each is modelled like any other field, so that its own faults are told as well; the engine that brings it to life
-deletes its line here.
+Each is modelled like any other field, so that its own faults are told as well.
 """
 
 from collections.abc import Collection, Iterator, Mapping

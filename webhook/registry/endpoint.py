@@ -20,7 +20,8 @@ _MAX_URL = 8190  # aiohttp's ceiling for one header field
 _MAX_HOST = 253  # RFC 1035, in text form
 _REMEMBERED = 1024
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
-_DNS_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 class UrlError(ValueError):

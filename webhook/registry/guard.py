@@ -160,7 +160,10 @@ class GuardedResolver(AbstractResolver):
         """The addresses of a host that may be dialled. Raises `AddressRefusedError` where all it has are refused."""
         if self._resolver is None:
             self._resolver = self._make_resolver()
-        found = await self._resolver.resolve(host, port, family)
+        try:
+            found = await self._resolver.resolve(host, port, family)
+        except UnicodeError:  # what Python's own IDNA codec says of a name that no DNS has
+            raise OSError("the name cannot be resolved") from None
         refusals = [self._guard.refusal(host, port, ip_address(result["host"])) for result in found]
         permitted = [result for result, refusal in zip(found, refusals, strict=True) if refusal is None]
         if not permitted:

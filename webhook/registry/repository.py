@@ -20,7 +20,8 @@ _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 """404 is the specification's; registries older than it answer the other three to a path that they do not know."""
 
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT = re.compile(r';[ \t]*rel[ \t]*=[ \t]*(?:next|"(?:[^"]* )?next(?: [^"]*)?")[ \t]*(?:[;,]|$)', re.IGNORECASE)
+_REL = re.compile(r';[ \t]*rel[ \t]*=[ \t]*(?:([^\s";,]+)|"([^"]*)")[ \t]*(?=[;,]|$)', re.IGNORECASE)
+_MAX_LINKS = 8  # header fields; one is what registries send
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,9 @@ class Repository:
 
     def next_page(self, page: Page) -> URL | None:
         """Where the page after this one is. Raises `RegistryResponseError` when that is no page of this registry."""
-        for link in page.links:
+        for link in page.links[:_MAX_LINKS]:
             for target, parameters in _LINK.findall(link):
-                if _NEXT.search(parameters):
+                if any("next" in (bare or quoted).lower().split() for bare, quoted in _REL.findall(parameters)):
                     return self._own_url(target, page.url)
         return None
 
