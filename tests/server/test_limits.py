@@ -178,12 +178,26 @@ async def test_one_address_has_only_so_many_connections(pki: Pki) -> None:
     assert running.counted('tidewaiter_http_refused_total{status="429"}') == 1
 
 
-async def test_all_addresses_together_have_only_so_many_connections(pki: Pki) -> None:
+async def test_where_all_connections_are_taken_an_idle_one_makes_room(pki: Pki) -> None:
+    async with serving(pki, limits=Limits(connections=2)) as running:
+        async with connected(running) as first, connected(running) as second:
+            assert [(await wire.ask(post())).status for wire in (first, second)] == [200, 200]
+            async with connected(running) as third:
+                assert (await third.ask(post())).status == 200
+                rests = asyncio.as_completed([first.rest(), second.rest()])
+                assert await next(iter(rests)) == b""
+        await until(lambda: not running.service.connections)
+
+
+async def test_where_all_connections_are_at_work_another_is_refused(pki: Pki) -> None:
     async with serving(pki, limits=Limits(connections=1)) as running, connected(running) as first:
-        assert (await first.ask(post())).status == 200
+        running.reviews.gate.clear()
+        first.send(post())
+        await running.reviews.entered.wait()
         async with connected(running) as second:
             second.send(post())
             assert await second.rest() == b""
+        running.reviews.gate.set()
 
 
 async def test_many_dawdling_connections_do_not_hold_up_a_review(pki: Pki) -> None:

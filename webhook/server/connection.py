@@ -47,6 +47,11 @@ class Connection(web.RequestHandler):
         self.permitted = False
         self.peer: Peer | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way on it, and it is not being closed already."""
+        return not self.busy and not self.heard and self.transport is not None and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take part, or be closed at once where there are too many already."""
         self.peer = self.listener.arrive(self, transport)
@@ -137,13 +142,24 @@ class Listener(web.Server):
         address = transport.get_extra_info("peername")
         name = str(address[0]) if address else ""
         peer = self._peers.setdefault(name, Peer())
-        if len(self._open) >= self._limits.connections or peer.connections >= self._limits.connections_per_peer:
+        full = len(self._open) >= self._limits.connections
+        if peer.connections >= self._limits.connections_per_peer or (full and not self._make_room()):
             self.refused(429)
             return None
         self._open.add(connection)
         peer.connections += 1
         self.empty.clear()
         return peer
+
+    def _make_room(self) -> bool:
+        """Close an idle connection of the address that has most, so that nobody keeps the API server out by waiting."""
+        greediest = max(self._peers.values(), key=lambda peer: peer.connections)
+        idle = (one for one in self._open if one.peer is greediest and one.is_idle)
+        connection = next(idle, None)
+        if connection is None:
+            return False
+        connection.force_close()
+        return True
 
     def leave(self, connection: Connection, peer: Peer) -> None:
         """The end of a connection that was counted."""
@@ -162,7 +178,7 @@ class Listener(web.Server):
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""
         for connection in tuple(self._open):
-            if not connection.busy and not connection.heard:
+            if connection.is_idle:
                 connection.force_close()
 
     @property
