@@ -134,6 +134,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.mark.system
+@pytest.mark.timeout(900)  # the first may have to build cosign
 def test_cosign_verifies_the_older_format(lab: Lab) -> None:
     manifest, blobs, tag = legacy_signature(RELEASE.private, f"{lab.registry}/app", lab.digest, {"team": "red"})
     lab.push(tag, manifest, blobs)
@@ -141,6 +142,7 @@ def test_cosign_verifies_the_older_format(lab: Lab) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.timeout(900)  # the first may have to build cosign
 def test_cosign_verifies_the_newer_format(lab: Lab) -> None:
     image = {**SUBJECT, "digest": str(lab.digest), "size": lab.size}
     manifest, blobs = bundle_referrer(RELEASE.private, lab.digest, image, {"team": "red"})

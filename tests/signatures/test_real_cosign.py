@@ -118,6 +118,7 @@ def test_annotations_by_cosign_are_found(form: str) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.timeout(900)  # the first may have to build cosign
 def test_what_the_pinned_cosign_writes_today_is_judged_like_the_recordings(fresh: Path) -> None:
     verified = {name: judged(recording(name, fresh), key).verified for name, key in VERIFIED.items()}
     assert verified == dict.fromkeys(VERIFIED, True)
