@@ -56,9 +56,9 @@ def sockets() -> Iterator[list[str]]:
 async def opened_for(image: str, registry: FakeRegistry) -> int:
     policies = FixedPolicies(book(POLICY % (registry.host, "b" * 64)))
     config = EngineConfig(policies=(), registry=RegistryConfig(insecure=frozenset({registry.host})))
-    async with engine(config, policies, KnownNamespaces({})) as running:
+    async with engine(config, policies, KnownNamespaces({})) as decider:
         with sockets() as seen:
-            await running.decider.decide(a_pod(image), "prod", SOON)
+            await decider.decide(a_pod(image), "prod", SOON)
             return len(seen)
 
 

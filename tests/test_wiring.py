@@ -88,6 +88,6 @@ spec:
 
 async def test_a_private_address_that_no_allowlist_names_is_not_dialled() -> None:
     policies = FixedPolicies(book(DENYING % ("b" * 64)))
-    async with engine(EngineConfig(policies=()), policies, KnownNamespaces({})) as running:
-        verdict = await running.decider.decide(a_pod("10.255.255.1/app:1"), "prod", SOON)
+    async with engine(EngineConfig(policies=()), policies, KnownNamespaces({})) as decider:
+        verdict = await decider.decide(a_pod("10.255.255.1/app:1"), "prod", SOON)
     assert [each.code.value for each in verdict.violations if each.denies] == ["ADDRESS_NOT_ALLOWED"]

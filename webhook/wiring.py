@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from webhook.admission.decide import Decider, Options
 from webhook.admission.ports import Namespaces, Policies
 from webhook.admission.verification import Verification
@@ -20,16 +18,9 @@ VERIFY_THREADS = 2
 """Signature checks are computation: more threads than cores only add latency."""
 
 
-class Engine(msgspec.Struct, frozen=True):
-    """The decision engine with everything it needs, ready to judge."""
-
-    decider: Decider
-    policies: Policies
-
-
 @asynccontextmanager
-async def engine(config: EngineConfig, policies: Policies, namespaces: Namespaces) -> AsyncIterator[Engine]:
-    """An engine over these policies; closes its connections at the end. Raises `ConfigurationError`."""
+async def engine(config: EngineConfig, policies: Policies, namespaces: Namespaces) -> AsyncIterator[Decider]:
+    """What judges by these policies; closes its connections at the end. Raises `ConfigurationError`."""
 
     def named_literally(host: str) -> bool:
         return host in policies.current().literal_registries
@@ -39,7 +30,7 @@ async def engine(config: EngineConfig, policies: Policies, namespaces: Namespace
         with ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify") as pool:
             verification = Verification(registry, SystemClock(), pool)
             try:
-                yield Engine(Decider(policies, verification, namespaces, options), policies)
+                yield Decider(policies, verification, namespaces, options)
             finally:
                 await verification.close()
 

@@ -609,3 +609,15 @@ async def test_what_is_under_way_already_is_no_reason_to_admit_anything(
     registry.failure = TooManyVerificationsError("1024 verifications are under way already")
     verdict = await decider(changed(SIGNED, onError="Allow")).decide(a_pod(APP), "prod", SOON)
     assert findings(verdict) == [("TOO_MANY_VERIFICATIONS", "spec.containers[0].image", "signed", "Enforce")]
+
+
+async def test_what_counts_is_images_and_not_how_many_entries_ask_about_each(
+    decider: Deciders, registry: FakeRegistry
+) -> None:
+    images = [f"ghcr.io/acme/app{index}@{digest('a')}" for index in range(MAX_LOOKUPS)]
+    for image in images:
+        registry.sign(RELEASE, image)
+        registry.sign(OTHER, image)
+    other = changed(SIGNED.replace("from: [release]", "from: [other]"), name="other")
+    assert (await decider(SIGNED, other).decide(a_pod(*images), "prod", SOON)).allowed
+    assert len(registry.asked) == MAX_LOOKUPS

@@ -105,20 +105,19 @@ class _Lookup:
             )
             self.answers.digests.update(zip(tags, digests, strict=True))
             for image in islice(self.tags, MAX_LOOKUPS, None):
-                self.answers.digests[image] = TooManyVerificationsError(
-                    f"more than {MAX_LOOKUPS} new images in one request"
-                )
+                self.answers.digests[image] = _too_many()
             for inquiry in inquiries:
                 if inquiry.image in self.tags:
                     self.take(inquiry)
-        within = dict(islice(self.entries.items(), MAX_LOOKUPS))
+        images = set(islice(dict.fromkeys(pinned for _, pinned in self.entries), MAX_LOOKUPS))
+        within = {key: asked for key, asked in self.entries.items() if key[1] in images}
         outcomes = await _gather(
             self._verification.outcome(entry, pinned, _until(deadlines[mode]))
             for (_, pinned), (entry, mode) in within.items()
         )
         self.answers.outcomes.update(zip(within, outcomes, strict=True))
-        for key in islice(self.entries, MAX_LOOKUPS, None):
-            self.answers.outcomes[key] = TooManyVerificationsError(f"more than {MAX_LOOKUPS} new images in one request")
+        for key in self.entries.keys() - within.keys():
+            self.answers.outcomes[key] = _too_many()
 
     def _stronger(self, before: Mode | None, policy: Policy) -> Mode:
         mode = policy.mode.capped(self._cap)
@@ -138,6 +137,10 @@ async def _answer(question: Awaitable[T]) -> T | NotFoundOutError:
     except Exception:  # noqa: BLE001 - whatever failed, the image was not verified
         _log.exception("an image could not be looked up")
         return InternalError("tidewaiter failed; its log has the reason")
+
+
+def _too_many() -> TooManyVerificationsError:
+    return TooManyVerificationsError(f"more than {MAX_LOOKUPS} new images in one request")
 
 
 def _until(deadline: float) -> float:

@@ -42,9 +42,9 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def summary(verdict: Verdict, mode: Mode = Mode.ENFORCE) -> str:
+def summary(verdict: Verdict) -> str:
     """One line that stands alone, for Events and lists: who is refused, by which policy, for what."""
-    violations = verdict.of(mode)
+    violations = verdict.of(Mode.ENFORCE)
     places = _by_place(violations)
     noun, total = _counted(verdict, violations)
     found = [

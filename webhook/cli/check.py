@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from webhook.admission.decide import Decider
 from webhook.admission.report import plain
 from webhook.cli import manifests, options, output
 from webhook.cli.exits import Exit, worst
@@ -22,7 +23,7 @@ from webhook.config import EngineConfig
 from webhook.kube.namespaces import KnownNamespaces
 from webhook.policy_files import PolicyFiles
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
-from webhook.wiring import Engine, engine
+from webhook.wiring import engine
 
 CONCURRENCY = 16
 """How many resources are judged at once; registries see no more than so many questions of ours."""
@@ -109,17 +110,17 @@ def check(
 async def _judge_all(
     config: EngineConfig, labels: dict[str, dict[str, str]], resources: Sequence[Resource]
 ) -> list[Judged]:
-    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as running:
+    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as decider:
         turns = asyncio.Semaphore(CONCURRENCY)
-        return await asyncio.gather(*(_judge(running, resource, turns) for resource in resources))
+        return await asyncio.gather(*(_judge(decider, resource, turns) for resource in resources))
 
 
-async def _judge(running: Engine, resource: Resource, turns: asyncio.Semaphore) -> Judged:
+async def _judge(decider: Decider, resource: Resource, turns: asyncio.Semaphore) -> Judged:
     if resource.pod is None:
         violation = Violation(code=Code.OBJECT_INVALID, path="spec", message=resource.fault)
         return Judged(resource, Verdict(violations=(violation,)))
     async with turns:
-        return Judged(resource, await running.decider.decide(resource.pod, resource.namespace, WAIT_SECONDS))
+        return Judged(resource, await decider.decide(resource.pod, resource.namespace, WAIT_SECONDS))
 
 
 def _document(judged: Sequence[Judged]) -> dict[str, Any]:

@@ -22,7 +22,6 @@ class Resource(msgspec.Struct, frozen=True):
     name: str
     namespace: str
     source: str
-    is_pod: bool
     pod: Pod | None
     fault: str = ""
 
@@ -92,12 +91,12 @@ def _resources(document: Document, default_namespace: str) -> Iterator[Resource]
         owner: PodBearing = msgspec.convert(value, kind.struct)
         subject = pod(pod_spec(owner) or PodSpec(), kind.spec_path)
     except msgspec.ValidationError as error:
-        yield Resource(label, namespace, source, kind.is_pod, None, str(error))
+        yield Resource(label, namespace, source, None, str(error))
         return
     if kind.is_pod and not subject.containers:
-        yield Resource(label, namespace, source, kind.is_pod, None, f"has no containers in {kind.spec_path}")
+        yield Resource(label, namespace, source, None, f"has no containers in {kind.spec_path}")
     else:
-        yield Resource(label, namespace, source, kind.is_pod, subject)
+        yield Resource(label, namespace, source, subject)
 
 
 def _namespace_labels(documents: Sequence[Document]) -> Iterator[tuple[str, dict[str, str]]]:

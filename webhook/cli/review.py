@@ -52,8 +52,8 @@ def review(
 async def _answer(
     config: EngineConfig, workloads: Mode | None, labels: dict[str, dict[str, str]], body: bytes
 ) -> Answer:
-    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as running:
-        return await Reviewer(running.decider, workloads).review(body)
+    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as decider:
+        return await Reviewer(decider, workloads).review(body)
 
 
 def _exit(answer: Answer) -> Exit:

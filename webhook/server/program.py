@@ -49,8 +49,8 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
         told(Reload(policies.current()))
         if policies.current().needs_labels:
             await namespaces.connect()
-        running_engine = await stack.enter_async_context(engine(config.engine, policies, namespaces))
-        reviewer = Reviewer(running_engine.decider, config.workloads)
+        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces))
+        reviewer = Reviewer(decider, config.workloads)
         service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock))
         watching = asyncio.create_task(policies.watch(config.policy_poll_seconds, told))
         stack.push_async_callback(_cancel, watching)
