@@ -12,6 +12,7 @@ from tests.fakes.registry import (
 )
 from tests.fakes.replies import answering
 from tests.registry.conftest import Connect, contents, evidence, reasons
+from webhook.registry.repository import _is_next
 from webhook.registry.settings import Limits
 from webhook.signatures.evidence import Evidence
 
@@ -90,3 +91,9 @@ async def test_pages_in_a_loop_end(registry: FakeRegistry, connect: Connect, dig
     found = await evidence(connect(), registry, digest)
     assert reasons(found) == [("referrers API", "there are more than 10 pages, which are not read")]
     assert registry.paths.count(path) == 10
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("tail", ["", '"'], ids=["never closed", "closed"])
+def test_a_link_without_end_does_not_hang(tail: str) -> None:
+    assert _is_next('; rel="' + "next " * 60_000 + tail) is bool(tail)
