@@ -3,12 +3,13 @@
     async with FakeRegistry() as registry:
         digest = registry.put_image("app", tag="1")
         registry.put_signature("app", digest, [Layer(b"payload", {"annotation": "value"})])
+        registry.put_attestation("app", digest, b"a bundle", carrier="referrer")
         registry.replies["/v2/app/blobs/sha256:…"] = answering(500)
         ...
         assert [asked.path for asked in registry.asked] == [...]
 
-What is stored is served as `DemoRegistry` does it; `replies` stands in front of it, by exact path, and `auth` in front
-of both. Every request is kept in `asked`. A handler is any coroutine from a request to a response.
+What is stored (`StockedRegistry`) is served as `DemoRegistry` does it; `replies` stands in front of it, by exact path,
+and `auth` in front of both. Every request is kept in `asked`. A handler is any coroutine from a request to a response.
 
 Handlers for the usual misbehaviour are in `tests.fakes.replies`, host names and TLS in `tests.fakes.network`.
 """
@@ -17,19 +18,45 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from webhook.cli.demo.registry import DemoRegistry, Handler, index_answer, missing
+from tests.fakes.documents import (
+    BUNDLE,
+    ENVELOPE,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    SIMPLE_SIGNING,
+    Layer,
+    descriptor,
+    diff_id,
+    index,
+    manifest,
+)
+from tests.fakes.stocked import StockedRegistry
+from webhook.cli.demo.registry import Handler, index_answer, missing
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
-EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
+__all__ = [
+    "BUNDLE",
+    "ENVELOPE",
+    "OCI_INDEX",
+    "OCI_MANIFEST",
+    "SIMPLE_SIGNING",
+    "TOKEN_PATH",
+    "Asked",
+    "BasicAuth",
+    "FakeRegistry",
+    "Layer",
+    "TokenAuth",
+    "basic",
+    "descriptor",
+    "diff_id",
+    "index",
+    "manifest",
+]
+
 TOKEN_PATH = "/token"
 
 
@@ -47,15 +74,6 @@ class Asked:
     @property
     def authorization(self) -> str | None:
         return self.headers.get("Authorization")
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer to be stored; its descriptor gets the annotations."""
-
-    content: bytes
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    media_type: str = SIMPLE_SIGNING
 
 
 @dataclass(slots=True)
@@ -109,7 +127,7 @@ class TokenAuth:
         return web.Response(body=json.dumps(document).encode(), content_type="application/json")
 
 
-class FakeRegistry(DemoRegistry):
+class FakeRegistry(StockedRegistry):
     """See the module. The switches may be changed at any time."""
 
     def __init__(self) -> None:
@@ -145,38 +163,6 @@ class FakeRegistry(DemoRegistry):
         self.released.set()
         await super().stop()
 
-    def put_image(self, repository: str, *, tag: str | None = None, content: str = "an image") -> str:
-        """Store an image whose manifest differs by `content`; its digest."""
-        config = self.put_blob(repository, content.encode())
-        layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": config, "size": len(content)}]
-        return self.put_manifest(repository, manifest(config, layers), OCI_MANIFEST, tag)
-
-    def put_signature(self, repository: str, digest: str, layers: Sequence[Layer]) -> str:
-        """Store layers under the tag `sha256-….sig`, as cosign's legacy format has them; the manifest's digest."""
-        config = self.put_blob(repository, b"{}")
-        content = manifest(config, [self.put_layer(repository, layer) for layer in layers])
-        return self.put_manifest(repository, content, OCI_MANIFEST, f"{digest.replace(':', '-')}.sig")
-
-    def put_referrer(self, repository: str, subject: str, layers: Sequence[Layer], artifact_type: str = BUNDLE) -> str:
-        """Store a manifest that refers to a subject; its digest."""
-        config = self.put_blob(repository, b"{}")
-        described = [self.put_layer(repository, layer) for layer in layers]
-        content = manifest(config, described, artifactType=artifact_type, subject=descriptor(OCI_MANIFEST, subject))
-        return self.put_manifest(repository, content, OCI_MANIFEST)
-
-    def put_bundle(self, repository: str, subject: str, bundle: bytes) -> str:
-        """Store a Sigstore bundle as a referrer; the manifest's digest."""
-        return self.put_referrer(repository, subject, [Layer(bundle, media_type=BUNDLE)])
-
-    def put_fallback_tag(self, repository: str, subject: str, entries: Sequence[Mapping[str, Any]]) -> str:
-        """Store an index under the tag `sha256-…`, where clients list referrers for registries without the API."""
-        return self.put_manifest(repository, index(entries), OCI_INDEX, subject.replace(":", "-"))
-
-    def put_layer(self, repository: str, layer: Layer) -> dict[str, Any]:
-        """Store a layer; its descriptor."""
-        digest = self.put_blob(repository, layer.content)
-        return descriptor(layer.media_type, digest, len(layer.content), annotations=dict(layer.annotations))
-
     async def handle(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
         asked = Asked(request.method, request.host, request.path, dict(request.query), dict(request.headers), form)
@@ -209,25 +195,3 @@ class FakeRegistry(DemoRegistry):
 def basic(username: str, password: str) -> str:
     """The value of `Authorization` for a user."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-
-
-def descriptor(media_type: str, digest: str, size: int = 100, **more: Any) -> dict[str, Any]:
-    """A descriptor."""
-    return {"mediaType": media_type, "digest": digest, "size": size, **more}
-
-
-def manifest(config: str, layers: Sequence[Mapping[str, Any]], **more: Any) -> bytes:
-    """An OCI manifest."""
-    document = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": descriptor(EMPTY_CONFIG, config, 2),
-        "layers": list(layers),
-        **more,
-    }
-    return json.dumps(document).encode()
-
-
-def index(entries: Sequence[Mapping[str, Any]], **more: Any) -> bytes:
-    """An OCI index."""
-    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries), **more}).encode()

@@ -37,6 +37,30 @@ def endless(headers: Mapping[str, str] | None = None, status: int = 200) -> Hand
     return answer
 
 
+def streaming(body: bytes) -> Handler:
+    """A handler that sends its body in small pieces, as fast as they are taken, and keeps none of them."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = len(body)
+        await response.prepare(request)
+        for start in range(0, len(body), 65536):
+            await response.write(body[start : start + 65536])
+        return response
+
+    return answer
+
+
+def after(event: asyncio.Event, handler: Handler) -> Handler:
+    """A handler that answers nothing before the event is set."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await event.wait()
+        return await handler(request)
+
+    return answer
+
+
 def stalling(until: asyncio.Event, body: bytes = b" ", headers: Mapping[str, str] | None = None) -> Handler:
     """A handler that sends the first byte of its body and the rest when the event is set."""
 

@@ -1,12 +1,16 @@
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from tests.fakes.documents import OCI_CONFIG, compressed, manifest
 from tests.fakes.network import Authority, FakeResolver
-from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry import OCI_MANIFEST, FakeRegistry, Layer
 from webhook import images
-from webhook.errors import NotFoundOutError
+from webhook.cli.demo.registry import Handler
+from webhook.errors import NotFoundOutError, RegistryResponseError
 from webhook.images import ImageReference, PinnedImage
 from webhook.registry.client import RegistryClient
 from webhook.registry.keychain import Credentials
@@ -27,6 +31,25 @@ class FixedKeychain:
     async def credentials(self, image: ImageReference | PinnedImage) -> Credentials | None:
         self.asked.append(str(image))
         return self._credentials
+
+
+class Crowd:
+    """Answers only when three requests wait for it, and counts how many there were at most."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._under_way = 0
+        self._full = asyncio.Barrier(3)
+
+    def answering(self, content: bytes) -> Handler:
+        async def answer(_request: web.Request) -> web.StreamResponse:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+            await self._full.wait()
+            self._under_way -= 1
+            return web.Response(body=content, headers={"Content-Type": OCI_MANIFEST})
+
+        return answer
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +111,21 @@ def digest(registry: FakeRegistry) -> str:
     return registry.put_image("team/app")
 
 
-async def evidence(client: RegistryClient, registry: FakeRegistry, digest: str) -> Evidence:
-    image = images.parse(f"{registry.host}/team/app@{digest}").pinned()
+async def evidence(
+    client: RegistryClient,
+    registry: FakeRegistry,
+    digest: str,
+    *,
+    attestations: bool = False,
+    repository: str = "team/app",
+) -> Evidence:
+    return await client.evidence(pinned(registry, digest, repository), attestations=attestations)
+
+
+def pinned(registry: FakeRegistry, digest: str, repository: str = "team/app") -> PinnedImage:
+    image = images.parse(f"{registry.host}/{repository}@{digest}").pinned()
     assert isinstance(image, PinnedImage)
-    return await client.evidence(image)
+    return image
 
 
 def tag(digest: str, suffix: str = "") -> str:
@@ -121,3 +155,26 @@ async def failure(client: RegistryClient, host: str) -> NotFoundOutError:
         await resolve(client, host)
     assert str(raised.value).isascii()
     return raised.value
+
+
+async def contents_failure(client: RegistryClient, registry: FakeRegistry, digest: str) -> NotFoundOutError:
+    """The error of looking into an image."""
+    with pytest.raises(NotFoundOutError) as raised:
+        await client.contents(pinned(registry, digest))
+    assert str(raised.value).isascii()
+    assert str(raised.value).isprintable()
+    return raised.value
+
+
+async def refused_contents(client: RegistryClient, registry: FakeRegistry, digest: str) -> str:
+    """Why what was answered about an image cannot be used."""
+    error = await contents_failure(client, registry, digest)
+    assert type(error) is RegistryResponseError
+    return str(error)
+
+
+def put_made_of(registry: FakeRegistry, config: bytes, layers: int = 1) -> str:
+    """An image with this config and so many layers."""
+    described = registry.put_layer("team/app", Layer(config, media_type=OCI_CONFIG))
+    layer = registry.put_layer("team/app", Layer(compressed("base")))
+    return registry.put_manifest("team/app", manifest(described, [layer] * layers), OCI_MANIFEST)

@@ -131,7 +131,7 @@ async def test_requests_that_start_together_ask_for_one_token(registry: FakeRegi
     image = images.parse(f"{registry.host}/app@{digest}").pinned()
     assert isinstance(image, PinnedImage)
     client = connect()
-    results = await asyncio.gather(*(client.evidence(image) for _ in range(10)))
+    results = await asyncio.gather(*(client.evidence(image, attestations=False) for _ in range(10)))
     assert all(evidence.complete for evidence in results)
     assert auth.given == 1
 

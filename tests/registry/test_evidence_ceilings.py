@@ -1,9 +1,6 @@
 """How much is looked at, and that what lies beyond is told."""
 
-import asyncio
-
 import pytest
-from aiohttp import web
 
 from tests.fakes.registry import (
     BUNDLE,
@@ -13,9 +10,9 @@ from tests.fakes.registry import (
     descriptor,
 )
 from tests.fakes.replies import endless
-from tests.registry.conftest import Connect, contents, evidence, manifest_path, reasons, tag
-from webhook.cli.demo.registry import Handler
+from tests.registry.conftest import Connect, Crowd, contents, evidence, manifest_path, reasons, tag
 from webhook.registry.settings import Limits
+from webhook.signatures.bundle import SIGNATURE_PREDICATE
 
 LAYERS = [Layer(b"%03d" % number) for number in range(60)]
 
@@ -25,8 +22,9 @@ async def test_sig_10_layers_beyond_the_ceiling_are_not_looked_at(
 ) -> None:
     registry.put_signature("team/app", digest, LAYERS)
     found = await evidence(connect(), registry, digest)
-    assert contents(found) == [layer.content for layer in LAYERS[:50]]
-    assert reasons(found) == [(tag(digest, ".sig"), "it has 60 layers; the first 50 are looked at")]
+    assert contents(found) == [layer.content for layer in LAYERS[10:]]
+    assert found.attachments[0].source == f"{tag(digest, '.sig')}, layer 10"
+    assert reasons(found) == [(tag(digest, ".sig"), "it has 60 layers; the last 50 are looked at")]
 
 
 async def test_sig_10_referrers_beyond_the_ceiling_are_not_looked_at(
@@ -36,7 +34,7 @@ async def test_sig_10_referrers_beyond_the_ceiling_are_not_looked_at(
         registry.put_bundle("team/app", digest, b"%d" % number)
     found = await evidence(connect(), registry, digest)
     assert len(found.attachments) == 50
-    assert reasons(found) == [("referrers", "there are 60; the first 50 are looked at")]
+    assert reasons(found) == [("referrers", "there are 60; 50 of them are looked at")]
 
 
 async def test_sig_10_a_list_of_a_hundred_thousand_referrers_is_over_the_ceiling(
@@ -50,13 +48,28 @@ async def test_sig_10_a_list_of_a_hundred_thousand_referrers_is_over_the_ceiling
     assert reasons(found) == [(tag(digest), f"registry {registry.host} answered with more than 4194304 bytes")]
 
 
+async def test_of_too_many_referrers_those_that_say_they_are_signatures_and_then_the_newest_are_looked_at(
+    registry: FakeRegistry, connect: Connect, digest: str
+) -> None:
+    registry.put_bundle("team/app", digest, b"first", created="2026-01-01T00:00:00Z")
+    for day in range(10, 30):
+        created = f"2026-02-{day}T00:00:00Z"
+        registry.put_attestation("team/app", digest, b"%d" % day, carrier="referrer", created=created)
+    registry.put_bundle("team/app", digest, b"silent")
+    signature = registry.put_bundle("team/app", digest, b"signature", predicate_type=SIGNATURE_PREDICATE)
+    registry.put_fallback_tag("team/app", digest, [descriptor(OCI_MANIFEST, signature, artifactType=BUNDLE)])
+    found = await evidence(connect(limits=Limits(referrers=4)), registry, digest)
+    assert contents(found) == [b"signature", b"29", b"28", b"27"]
+    assert reasons(found) == [("referrers", "there are 23; 4 of them are looked at")]
+
+
 async def test_a_layer_over_the_ceiling_is_not_fetched_and_the_rest_is(
     registry: FakeRegistry, connect: Connect, digest: str
 ) -> None:
     registry.put_signature("team/app", digest, [Layer(b"x" * 101), Layer(b"good")])
     found = await evidence(connect(limits=Limits(layer_bytes=100)), registry, digest)
     assert contents(found) == [b"good"]
-    reason = "it has 101 bytes; expected at most 100, and 4194304 for all signatures together"
+    reason = "it has 101 bytes; expected at most 100 of a signature"
     assert reasons(found) == [(f"{tag(digest, '.sig')}, layer 0", reason)]
     assert len([path for path in registry.paths if "/blobs/" in path]) == 1
 
@@ -65,7 +78,7 @@ async def test_all_layers_together_have_a_ceiling(registry: FakeRegistry, connec
     registry.put_signature("team/app", digest, [Layer(b"1" * 60), Layer(b"2" * 60), Layer(b"3" * 40)])
     found = await evidence(connect(limits=Limits(evidence_bytes=100)), registry, digest)
     assert [content[:1] for content in contents(found)] == [b"1", b"3"]
-    reason = "it has 60 bytes; expected at most 1048576, and 100 for all signatures together"
+    reason = "it has 60 bytes, and the others beside the image leave 40 of the 100 that are read"
     assert reasons(found) == [(f"{tag(digest, '.sig')}, layer 1", reason)]
 
 
@@ -80,25 +93,6 @@ async def test_reg_07_a_layer_longer_than_it_was_said_to_be_is_cut_off(
     assert reasons(found) == [
         (f"{tag(digest, '.sig')}, layer 0", f"registry {registry.host} answered with more than 7 bytes")
     ]
-
-
-class Crowd:
-    """Answers only when three requests wait for it, and counts how many there were at most."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._under_way = 0
-        self._full = asyncio.Barrier(3)
-
-    def answering(self, content: bytes) -> Handler:
-        async def answer(_request: web.Request) -> web.StreamResponse:
-            self._under_way += 1
-            self.most = max(self.most, self._under_way)
-            await self._full.wait()
-            self._under_way -= 1
-            return web.Response(body=content, headers={"Content-Type": OCI_MANIFEST})
-
-        return answer
 
 
 @pytest.mark.parametrize("limits", [Limits(fetches=3), Limits(fetches=39, connections_per_registry=3)])

@@ -105,6 +105,12 @@ async def test_a_body_as_long_as_the_ceiling_is_taken(registry: FakeRegistry, co
     assert str(error) == f"registry {registry.host} answered with more than {len(CONTENT) - 1} bytes"
 
 
+async def test_a_body_that_announces_no_length_is_taken(registry: FakeRegistry, connect: Connect) -> None:
+    registry.released.set()
+    registry.replies[PATH] = stalling(registry.released, CONTENT, TYPED)
+    assert await resolve(connect(), registry.host) == digest_of(CONTENT)
+
+
 async def test_the_body_of_an_error_is_dropped_however_long_it_is(registry: FakeRegistry, connect: Connect) -> None:
     registry.replies[PATH] = endless(status=500)
     assert str(await failure(connect(), registry.host)) == f"registry {registry.host} answered with status 500"
@@ -154,12 +160,27 @@ async def test_a_caller_that_gives_up_is_not_told_of_a_deadline(registry: FakeRe
     [
         (b"", RegistryUnavailableError, "the connection to registry {} broke"),
         (
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n{",
             RegistryUnavailableError,
             "the connection to registry {} broke",
         ),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            RegistryResponseError,
+            "registry {} answered with something other than HTTP/1.1",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            RegistryResponseError,
+            "registry {} answered with something other than HTTP/1.1",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: \xd9\xa3\r\n\r\n{}",
+            RegistryResponseError,
+            "registry {} answered with something other than HTTP/1.1",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
             RegistryResponseError,
             "registry {} answered with something other than HTTP/1.1",
         ),

@@ -171,6 +171,8 @@ def test_one_registry_under_two_keys_with_the_same_credentials_is_no_fault() -> 
     [
         (b" " * (1024 * 1024 + 1), "docker config.json: has 1048577 bytes; expected at most 1048576"),
         (b"{", "docker config.json: is not a docker configuration: Input data was truncated"),
+        (b'{"auths":{"a.io":{"auth":"\xff"}}}', "docker config.json: is not a docker configuration: not UTF-8"),
+        (b'{"auths":{"\xff":{}}}', "docker config.json: is not a docker configuration: not UTF-8"),
         (
             b'{"auths":' + b"[" * 100000,
             "docker config.json: is not a docker configuration: Expected `object | null`, got `array` - at `$.auths`",

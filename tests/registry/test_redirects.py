@@ -48,7 +48,7 @@ async def test_a_blob_comes_from_object_storage_without_credentials(registry: Fa
         client = connect(CREDENTIALS, insecure_hosts=frozenset({registry.host, storage.host}))
         image = images.parse(f"{registry.host}/app@{digest}").pinned()
         assert isinstance(image, PinnedImage)
-        found = (await client.evidence(image)).attachments
+        found = (await client.evidence(image, attestations=False)).attachments
         assert [attachment.content for attachment in found] == [b"payload"]
         assert [(asked.authorization, asked.query) for asked in storage.asked] == [(None, {"X-Sig": "a/b"})]
 
@@ -80,7 +80,7 @@ async def test_what_a_redirect_leads_to_is_judged_by_its_content(registry: FakeR
         client = connect(insecure_hosts=frozenset({registry.host, other.host}))
         image = images.parse(f"{registry.host}/app@{digest}").pinned()
         assert isinstance(image, PinnedImage)
-        evidence = await client.evidence(image)
+        evidence = await client.evidence(image, attestations=False)
         assert signature
         assert not evidence.attachments
         assert [fault.reason for fault in evidence.unusable] == [
@@ -162,7 +162,7 @@ async def test_a_404_behind_a_redirect_is_one(registry: FakeRegistry, connect: C
     registry.replies[f"/v2/app/manifests/{digest.replace(':', '-')}.sig"] = redirecting("/v2/gone/manifests/1")
     image = images.parse(f"{registry.host}/app@{digest}").pinned()
     assert isinstance(image, PinnedImage)
-    evidence = await connect().evidence(image)
+    evidence = await connect().evidence(image, attestations=False)
     assert (evidence.attachments, evidence.unusable, evidence.unanswered) == ((), (), ())
 
 
@@ -171,7 +171,7 @@ async def test_a_list_of_referrers_is_not_looked_for_elsewhere(registry: FakeReg
     registry.replies[f"/v2/app/referrers/{digest}"] = redirecting("/v2/other/referrers/x")
     image = images.parse(f"{registry.host}/app@{digest}").pinned()
     assert isinstance(image, PinnedImage)
-    evidence = await connect().evidence(image)
+    evidence = await connect().evidence(image, attestations=False)
     assert [(fault.source, fault.reason) for fault in evidence.unusable] == [
         ("referrers API", f"registry {registry.host} answered with status 307")
     ]

@@ -77,6 +77,8 @@ def test_a_token_and_its_life_are_read(document: dict[str, Any], grant: Grant) -
         b"{}",
         b'{"token": ""}',
         b'{"token": 7}',
+        b'{"token": "\xff"}',
+        b'{"\xff": "abc"}',
         b'{"token": ["abc"]}',
         b'{"token": "a b"}',
         b'{"token": "a\\r\\nX-Evil: 1"}',

@@ -8,17 +8,17 @@ from aiohttp.abc import AbstractResolver
 
 from webhook.clock import Clock, SystemClock
 from webhook.errors import ImageNotFoundError, NotFoundOutError
-from webhook.images import ImageReference, PinnedImage
+from webhook.images import Digest, ImageReference, PinnedImage
 from webhook.registry import endpoint, manifests
 from webhook.registry.authorization import Access, Authorizer
 from webhook.registry.discovery import Search
+from webhook.registry.inspection import Inspection
 from webhook.registry.keychain import Keychain
 from webhook.registry.repository import Repository
 from webhook.registry.settings import RegistrySettings
 from webhook.registry.transport import Transport
+from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence, Unanswered
-
-_IMAGE_TYPES = (*manifests.INDEX_TYPES, *manifests.MANIFEST_TYPES)
 
 
 class RegistryClient:
@@ -61,19 +61,39 @@ class RegistryClient:
         if pinned is not None:
             return pinned
         repository = await self._repository(image)
-        document = await repository.manifest(image.tag or "latest", _IMAGE_TYPES)
+        document = await repository.manifest(image.tag or "latest", manifests.IMAGE_TYPES)
         if document is None:
             raise ImageNotFoundError(f"registry {image.registry} has no image {image}")
         manifests.check(document)
         return PinnedImage(image.registry, image.repository, document.digest)
 
-    async def evidence(self, image: PinnedImage) -> Evidence:
-        """All that lies beside the image. A place that could not be looked at is part of the answer, no exception."""
+    async def evidence(self, image: PinnedImage, *, attestations: bool) -> Evidence:
+        """All that lies beside the image. A place that could not be looked at is part of the answer, no exception.
+
+        Where attestations are asked for, their own place is looked at too, and more bytes are read (`Limits`). What
+        vouches for an image may lie in another repository: it is then the image's digest in that repository which is
+        asked about, and nothing says that the image itself has to be there.
+        """
         try:
             repository = await self._repository(image)
         except NotFoundOutError as error:
             return Evidence(unanswered=(Unanswered("credentials", error.code, str(error)),))
-        return await Search(repository, image.digest, self._settings.limits).run()
+        return await Search(repository, image.digest, self._settings.limits, attestations=attestations).run()
+
+    async def contents(self, image: PinnedImage) -> Contents:
+        """The layers of the image, or of all images that an index lists. Raises `NotFoundOutError`.
+
+        What is listed for the platform `unknown/unknown` is no image. An index within an index is not looked into, so
+        that nothing can be said about it.
+        """
+        return await Inspection(await self._repository(image), self._settings.limits).contents(image)
+
+    async def listed(self, image: ImageReference) -> tuple[PinnedImage, frozenset[Digest]]:
+        """What the image's tag names now, whatever digest stands beside it, and all that is listed there.
+
+        Raises `NotFoundOutError`. What is not an index lists nothing; an index within an index is not looked into.
+        """
+        return await Inspection(await self._repository(image), self._settings.limits).listed(image)
 
     async def _repository(self, image: ImageReference | PinnedImage) -> Repository:
         credentials = await self._keychain.credentials(image)

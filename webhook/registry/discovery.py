@@ -1,14 +1,19 @@
 """From a digest to everything beside it that may vouch for it.
 
-Three places are looked at, all of them always:
+These places are looked at, all of them always:
 
 1. the tag `sha256-<hex>.sig`: a manifest whose layers are signatures (cosign 2, and 3 in its old format);
 2. the Referrers API (distribution-spec 1.1): manifests whose `subject` is the digest (cosign 3, GitHub attestations);
 3. the tag `sha256-<hex>`, where clients keep that list for registries without the API. It is read beside the API too,
-   since entries stay there when a registry learns the API.
+   since entries stay there when a registry learns the API;
+4. where attestations are asked for, the tag `sha256-<hex>.att`: a manifest whose layers are attestations.
+
+Without 4 there are attestations too, since nothing authenticated tells them from signatures in 2 and 3: those that are
+no longer than a signature may be.
 
 What was found in one place never hides another: candidates are the union. Everything here is a hint until a signature
-was verified, so nothing of it is trusted; but content is what its digest names, and a referrer's subject is ours.
+was verified, so nothing of it is trusted; but content is what its digest names, and a referrer's subject is ours. Where
+there is more than is looked at, hints say what comes first.
 
 404 means that nothing lies there. An answer that cannot be used is `Unusable`, no answer is `Unanswered`, and what is
 in other places is still looked at.
@@ -22,71 +27,109 @@ from typing import Any, TypeVar
 from webhook.errors import NotFoundOutError, RegistryResponseError
 from webhook.images import Digest
 from webhook.registry import manifests
+from webhook.registry.layers import BUNDLE, Ceilings, Content, Layers
 from webhook.registry.manifests import Descriptor, Manifest
 from webhook.registry.repository import Page, Repository
 from webhook.registry.settings import Limits
 from webhook.signatures.evidence import Attachment, Evidence, Unanswered, Unusable
 
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-"""One Sigstore bundle in one layer: signatures and attestations of cosign 3."""
-
 COSIGN_SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """The layers of the `.sig` tag, but as a referrer: cosign with `--registry-referrers-mode=oci-1-1`."""
 
-_KINDS = (BUNDLE, COSIGN_SIGNATURE)
+IN_TOTO = "application/vnd.in-toto+json"
+"""The layers of the `.att` tag, but as a referrer: cosign's library, `WriteAttestationsReferrer`."""
+
+_CREATED = "org.opencontainers.image.created"
+_PREDICATE = "dev.sigstore.bundle.predicateType"
+_SIGNATURE_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
+"""What cosign writes about its bundles into the annotations of their manifests, which lists of referrers repeat."""
+
 _API = "referrers API"
-_NOTHING = Evidence()
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A layer whose content is on its way."""
+
+    source: str
+    layer: Descriptor
+    content: asyncio.Task[Content]
+
+    def evidence(self) -> Evidence:
+        content = self.content.result()
+        if isinstance(content, NotFoundOutError):
+            return _fault(self.source, content)
+        annotations = self.layer.annotations or {}
+        return Evidence(attachments=(Attachment(self.source, self.layer.media_type, content, annotations),))
+
+
+_Parts = list[_Found | Evidence]
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
     """One list of referrers: its entries, whether the registry had filtered them, and what could not be read."""
 
-    entries: tuple[Descriptor, ...] = ()
-    filtered: bool = False
-    faults: Evidence = _NOTHING
+    entries: tuple[Descriptor, ...]
+    filtered: bool
+    faults: _Parts
 
 
 class Search:
-    """One search beside one digest, for one use: it counts the bytes that it may still fetch."""
+    """One search beside one digest, for one use."""
 
-    def __init__(self, repository: Repository, digest: Digest, limits: Limits) -> None:
+    def __init__(self, repository: Repository, digest: Digest, limits: Limits, *, attestations: bool) -> None:
         self._repository = repository
         self._digest = digest
         self._limits = limits
-        self._bytes_left = limits.evidence_bytes
+        self._suffixes = ("sig", "att") if attestations else ("sig",)
+        self._kinds = (BUNDLE, COSIGN_SIGNATURE, IN_TOTO) if attestations else (BUNDLE, COSIGN_SIGNATURE)
         self._slots = asyncio.Semaphore(limits.fetches)
+        self._fetches = asyncio.TaskGroup()
+        ceilings = Ceilings.of(limits, attestations=attestations)
+        self._layers = Layers(repository, limits, ceilings, self._fetches, self._slots)
 
     async def run(self) -> Evidence:
         """All that was found, with what was not usable and what was not answered."""
-        tag = f"sha256-{self._digest.hex}.sig"
-        signature_tag = _answered(f"tag {tag}", self._signature_tag(tag))
-        return _merged(await _together([signature_tag, self._referrers()]))
+        async with self._fetches:
+            places = await _together([*map(self._tag, self._suffixes), self._referrers()])
+            self._layers.all_found()
+        parts = (part for place in places for part in place)
+        return _merged(part.evidence() if isinstance(part, _Found) else part for part in parts)
 
-    async def _signature_tag(self, tag: str) -> Evidence:
+    async def _tag(self, suffix: str) -> _Parts:
+        tag = f"sha256-{self._digest.hex}.{suffix}"
+        return await _answered(f"tag {tag}", self._read_tag(tag))
+
+    async def _read_tag(self, tag: str) -> _Parts:
         document = await self._repository.manifest(tag, manifests.MANIFEST_TYPES)
-        return _NOTHING if document is None else await self._layers(f"tag {tag}", manifests.manifest(document))
+        return [] if document is None else self._found(f"tag {tag}", manifests.manifest(document))
 
-    async def _referrers(self) -> Evidence:
+    async def _referrers(self) -> _Parts:
         listings = await _together([self._api(), self._fallback_tag()])
         entries = (entry for listing in listings for entry in listing.entries)
         # Before entries of one digest become one: an entry of another type must not hide one of ours.
-        wanted = dict.fromkeys(entry.digest for entry in entries if entry.artifact_type in {"", *_KINDS})
+        ours = [entry for entry in entries if entry.artifact_type in {"", *self._kinds}]
+        wanted = dict.fromkeys(entry.digest for entry in _most_wanted_first(ours))
         looked_at = tuple(wanted)[: self._limits.referrers]
         found = await _together([self._referrer(number, text) for number, text in enumerate(looked_at)])
         if len(wanted) > len(looked_at):
-            found.append(_unusable("referrers", f"there are {len(wanted)}; the first {len(looked_at)} are looked at"))
-        return _merged([*(listing.faults for listing in listings), *found])
+            found.append(_unusable("referrers", f"there are {len(wanted)}; {len(looked_at)} of them are looked at"))
+        return [part for parts in (*(listing.faults for listing in listings), *found) for part in parts]
 
     async def _api(self) -> _Listing:
-        """Asks for bundles; for the other kind too, where the registry leaves out what it was not asked for."""
+        """Asks for bundles; for the other kinds too, where the registry leaves out what it was not asked for."""
         bundles = await self._listing(BUNDLE)
         if not bundles.filtered:
             return bundles
-        others = await self._listing(COSIGN_SIGNATURE)
-        return _Listing(bundles.entries + others.entries, faults=_merged([bundles.faults, others.faults]))
+        listings = [bundles, *await _together([self._listing(kind) for kind in self._kinds if kind != BUNDLE])]
+        return _Listing(
+            tuple(entry for listing in listings for entry in listing.entries),
+            filtered=True,
+            faults=[fault for listing in listings for fault in listing.faults],
+        )
 
     async def _listing(self, kind: str) -> _Listing:
         pages: list[Page] = []
@@ -94,17 +137,17 @@ class Search:
         entries = tuple(entry for page in pages for entry in page.descriptors)
         return _Listing(entries, any(page.filtered for page in pages), faults)
 
-    async def _read_pages(self, kind: str, pages: list[Page]) -> Evidence:
+    async def _read_pages(self, kind: str, pages: list[Page]) -> _Parts:
         """Fills `pages`, so that those before a fault are not lost."""
         url = self._repository.referrers_url(self._digest, kind)
         for _ in range(self._limits.pages):
             page = await self._repository.referrers(url)
             if page is None:
-                return _NOTHING
+                return []
             pages.append(page)
             following = self._repository.next_page(page)
             if following is None:
-                return _NOTHING
+                return []
             url = following
         return _unusable(_API, f"there are more than {len(pages)} pages, which are not read")
 
@@ -112,65 +155,64 @@ class Search:
         tag = f"sha256-{self._digest.hex}"
         entries: list[Descriptor] = []
         faults = await _answered(f"tag {tag}", self._read_fallback_tag(tag, entries))
-        return _Listing(tuple(entries), faults=faults)
+        return _Listing(tuple(entries), filtered=False, faults=faults)
 
-    async def _read_fallback_tag(self, tag: str, entries: list[Descriptor]) -> Evidence:
+    async def _read_fallback_tag(self, tag: str, entries: list[Descriptor]) -> _Parts:
         document = await self._repository.manifest(tag, (manifests.OCI_INDEX,))
         if document is not None:
             entries.extend(manifests.index(document))
-        return _NOTHING
+        return []
 
-    async def _referrer(self, number: int, text: str) -> Evidence:
+    async def _referrer(self, number: int, text: str) -> _Parts:
         digest = manifests.checked(text)
         if digest is None:
             return _unusable(f"referrer {number}", "its digest is not one of sha256")
-        return await _answered(f"referrer {digest}", self._signatures_of(digest))
+        return await _answered(f"referrer {digest}", self._read_referrer(digest))
 
-    async def _signatures_of(self, referrer: Digest) -> Evidence:
+    async def _read_referrer(self, referrer: Digest) -> _Parts:
         async with self._slots:
             document = await self._repository.manifest(referrer, manifests.MANIFEST_TYPES)
         if document is None:
             raise RegistryResponseError("it is listed, and the registry has no such manifest")
         manifest = manifests.manifest(document)
-        if manifest.kind not in _KINDS:
-            return _NOTHING
+        if manifest.kind not in self._kinds:
+            return []
         if manifest.subject is None or manifest.subject.digest != str(self._digest):
             raise RegistryResponseError("its subject is another digest")
         if manifest.kind == BUNDLE and len(manifest.layers) != 1:
             raise RegistryResponseError(f"it has {len(manifest.layers)} layers; expected one bundle")
-        return await self._layers(f"referrer {referrer}", manifest)
+        return self._found(f"referrer {referrer}", manifest)
 
-    async def _layers(self, source: str, manifest: Manifest) -> Evidence:
-        """An attachment for each layer: several signatures may share one content and differ in annotations alone."""
-        layers = manifest.layers[: self._limits.layers]
-        distinct = tuple(dict.fromkeys((layer.digest, layer.size) for layer in layers))
-        contents = await _together([self._content(*key) for key in distinct])
-        by_key = dict(zip(distinct, contents, strict=True))
-        found = [
-            _attachment(f"{source}, layer {number}", layer, by_key[layer.digest, layer.size])
-            for number, layer in enumerate(layers)
+    def _found(self, source: str, manifest: Manifest) -> _Parts:
+        """One part for each layer: several signatures may share one content and differ in annotations alone.
+
+        Of too many layers the last are looked at, since cosign appends: the newest report must not be the one unseen.
+        """
+        first = max(0, len(manifest.layers) - self._limits.layers)
+        numbered = list(enumerate(manifest.layers[first:], first))
+        distinct = {(layer.media_type, layer.digest, layer.size): layer for _, layer in numbered}
+        contents = {key: self._layers.fetch(layer) for key, layer in distinct.items()}
+        found: _Parts = [
+            _Found(f"{source}, layer {number}", layer, contents[layer.media_type, layer.digest, layer.size])
+            for number, layer in numbered
         ]
-        if len(manifest.layers) > len(layers):
-            reason = f"it has {len(manifest.layers)} layers; the first {len(layers)} are looked at"
-            found.append(_unusable(source, reason))
-        return _merged(found)
+        if first:
+            found += _unusable(source, f"it has {len(manifest.layers)} layers; the last {len(numbered)} are looked at")
+        return found
 
-    async def _content(self, text: str, size: int) -> bytes | NotFoundOutError:
-        digest = manifests.checked(text)
-        if digest is None:
-            return RegistryResponseError("its digest is not one of sha256")
-        if size > min(self._limits.layer_bytes, self._bytes_left):
-            return RegistryResponseError(
-                f"it has {size} bytes; expected at most {self._limits.layer_bytes},"
-                f" and {self._limits.evidence_bytes} for all signatures together"
-            )
-        self._bytes_left -= size
-        try:
-            async with self._slots:
-                content = await self._repository.blob(digest, size)
-        except NotFoundOutError as error:
-            return error
-        return RegistryResponseError("it is listed, and the registry has no such blob") if content is None else content
+
+def _most_wanted_first(entries: Iterable[Descriptor]) -> list[Descriptor]:
+    """Referrers in the order in which they are looked at: what says that it is a signature, then what is new.
+
+    An image can gather a scanner's reports night after night. All of this is a hint by whoever pushed, and changes only
+    what is left out where not everything is looked at.
+    """
+    newest_first = sorted(entries, key=lambda entry: _hint(entry, _CREATED), reverse=True)
+    return sorted(newest_first, key=lambda entry: _hint(entry, _PREDICATE) != _SIGNATURE_PREDICATE)
+
+
+def _hint(entry: Descriptor, annotation: str) -> str:
+    return (entry.annotations or {}).get(annotation, "")
 
 
 async def _together(searches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -180,29 +222,23 @@ async def _together(searches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def _answered(source: str, search: Coroutine[Any, Any, Evidence]) -> Evidence:
+async def _answered(source: str, search: Coroutine[Any, Any, _Parts]) -> _Parts:
     """What a search found; where it failed, that as a part of the evidence."""
     try:
         return await search
     except NotFoundOutError as error:
-        return _fault(source, error)
-
-
-def _attachment(source: str, layer: Descriptor, content: bytes | NotFoundOutError) -> Evidence:
-    if isinstance(content, NotFoundOutError):
-        return _fault(source, content)
-    return Evidence(attachments=(Attachment(source, layer.media_type, content, layer.annotations or {}),))
+        return [_fault(source, error)]
 
 
 def _fault(source: str, error: NotFoundOutError) -> Evidence:
     """An answer that cannot be used is final; all else may be answered another time, or to somebody else."""
     if isinstance(error, RegistryResponseError):
-        return _unusable(source, str(error))
+        return Evidence(unusable=(Unusable(source, str(error)),))
     return Evidence(unanswered=(Unanswered(source, error.code, str(error)),))
 
 
-def _unusable(source: str, reason: str) -> Evidence:
-    return Evidence(unusable=(Unusable(source, reason),))
+def _unusable(source: str, reason: str) -> _Parts:
+    return [Evidence(unusable=(Unusable(source, reason),))]
 
 
 def _merged(parts: Iterable[Evidence]) -> Evidence:

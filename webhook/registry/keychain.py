@@ -95,7 +95,10 @@ def _entries(content: bytes, faults: list[str]) -> Iterator[tuple[str, str, str,
         faults.append(f"has {len(content)} bytes; expected at most {_MAX_BYTES}")
         return
     try:
-        config = msgspec.json.decode(content, type=_DockerConfig)
+        config = msgspec.json.decode(content.decode("utf-8"), type=_DockerConfig)
+    except UnicodeDecodeError:  # its text shows a byte, which may be one of a password
+        faults.append("is not a docker configuration: not UTF-8")
+        return
     except (msgspec.DecodeError, RecursionError) as error:
         faults.append(f"is not a docker configuration: {error}")
         return

@@ -1,4 +1,4 @@
-"""Manifests and indexes as far as signatures need them (OCI image-spec 1.1, Docker schema 2). Bytes in, values out.
+"""Manifests and indexes as far as evidence needs them (OCI image-spec 1.1, Docker schema 2). Bytes in, values out.
 
 A document's type is that of its Content-Type, and everything in it has to agree: a document that two readers take for
 two things is none (CVE-2021-41190). JSON is parsed strictly, and never deeper or larger than its ceilings allow.
@@ -20,11 +20,12 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
+IMAGE_TYPES = (*INDEX_TYPES, *MANIFEST_TYPES)
 
 _DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _CONTENT = {**dict.fromkeys(INDEX_TYPES, "manifests"), **dict.fromkeys(MANIFEST_TYPES, "layers")}
 _FOREIGN = {"manifests": {"layers", "config", "fslayers"}, "layers": {"manifests", "fslayers"}}
-"""Fields, in lower case, that a document of the other type has. Go's JSON reader takes a name in any case."""
+"""Fields, folded to lower case, that a document of the other type has. Go's JSON reader takes a name in any case."""
 
 T = TypeVar("T")
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -90,7 +91,7 @@ def check(document: Document) -> None:
     fields = _decode(document.content, dict[str, msgspec.Raw])
     if _text(fields.get("mediaType")) not in {None, document.media_type}:
         raise RegistryResponseError("the manifest says that it is of another type than the registry says")
-    names = {name.lower() for name in fields}
+    names = {name.casefold() for name in fields}
     if expected not in fields or not names.isdisjoint(_FOREIGN[expected]) or len(names) != len(fields):
         raise RegistryResponseError("the manifest has not the fields of its type, or those of another type too")
     if _decode(bytes(fields.get("schemaVersion", b"0")), int) != 2:
@@ -120,5 +121,5 @@ def _text(raw: msgspec.Raw | None) -> str | None:
 def _decode(content: bytes, into: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=into)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):  # msgspec lets the latter out
         raise RegistryResponseError("the manifest is not the JSON document that its type says") from None

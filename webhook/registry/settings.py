@@ -21,6 +21,13 @@ class Limits:
     """For one signature. Real ones have 0.3 to 20 KiB; cosign itself stops at 128 MiB."""
     evidence_bytes: int = 4 * MIB
     """For all layers beside one digest together, because they are in memory at once."""
+    attestation_bytes: int = 16 * MIB
+    """For one attestation, where attestations are asked for: SBOMs of large images have several MiB."""
+    attested_evidence_bytes: int = 24 * MIB
+    """For all layers beside one digest together, where attestations are asked for."""
+    prompt_bytes: int = 64 * 1024
+    """A layer of at most this many is fetched as soon as it is found, as signatures are. Longer ones wait until all are
+    found, so that the shortest of them come first."""
     token_bytes: int = 64 * 1024
     """For the answer of a token service, as go-containerregistry has it. Tokens with many groups reach 10 KiB."""
     layers: int = 50
@@ -36,7 +43,19 @@ class Limits:
     connections: int = 256
     """To all hosts: a quarter of the usual 1,024 file descriptors of a process."""
     fetches: int = 8
-    """Requests that one search for signatures has under way, a quarter of its registry's connections."""
+    """Requests that one search beside an image, or one look into it, has under way: a quarter of its registry's
+    connections."""
+    config_bytes: int = 4 * MIB
+    """For one image's config, as for its manifest. Real ones have 2 to 50 KiB."""
+    document_values: int = 50_000
+    """JSON values in a manifest, index or config of an image that is looked into: each costs up to 250 bytes of memory
+    while it is read. The largest within the ceilings below have about 10,000."""
+    index_entries: int = 1000
+    """Manifests that one index lists. Real ones have up to 40 with their attestations."""
+    platforms: int = 32
+    """Images that one index lists. Real ones have about a dozen, Windows' versions included."""
+    image_layers: int = 1000
+    """Layers of one image. Runtimes on overlayfs cannot mount more than 500."""
 
 
 def _nowhere(_host: str) -> bool:

@@ -69,7 +69,7 @@ def read(body: bytes) -> Grant:
     """The token that a token service answered with. Raises `TokenError`."""
     try:
         answer = msgspec.json.decode(body, type=_TokenAnswer)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):  # msgspec lets the latter out
         raise TokenError("its token service answered with no token document") from None
     token = answer.token or answer.access_token or ""
     if not _BEARER.fullmatch(token):
