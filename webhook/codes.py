@@ -19,6 +19,11 @@ class Code(StrEnum):
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     SIGNER_NOT_ALLOWED = "SIGNER_NOT_ALLOWED"
     TOO_FEW_SIGNERS = "TOO_FEW_SIGNERS"
+    ATTESTATION_MISSING = "ATTESTATION_MISSING"
+    ATTESTATION_TOO_OLD = "ATTESTATION_TOO_OLD"
+    VULNERABLE = "VULNERABLE"
+    CONDITION_FALSE = "CONDITION_FALSE"
+    BASE_IMAGE_NOT_ALLOWED = "BASE_IMAGE_NOT_ALLOWED"
     RUN_AS_NON_ROOT = "RUN_AS_NON_ROOT"
     CAPABILITIES_NOT_DROPPED = "CAPABILITIES_NOT_DROPPED"
     CAPABILITY_NOT_ALLOWED = "CAPABILITY_NOT_ALLOWED"
@@ -31,6 +36,7 @@ class Code(StrEnum):
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
     REGISTRY_RATE_LIMITED = "REGISTRY_RATE_LIMITED"
+    TRUST_ROOT_UNAVAILABLE = "TRUST_ROOT_UNAVAILABLE"
     VERIFICATION_TIMED_OUT = "VERIFICATION_TIMED_OUT"
     TOO_MANY_VERIFICATIONS = "TOO_MANY_VERIFICATIONS"
     NAMESPACE_UNKNOWN = "NAMESPACE_UNKNOWN"
@@ -48,6 +54,11 @@ MEANINGS: dict[Code, str] = {
     Code.SIGNATURE_INVALID: "Signatures were found, and none of them is a well-formed signature of this digest.",
     Code.SIGNER_NOT_ALLOWED: "Signatures were found, and none of them is by an authority that the policy accepts.",
     Code.TOO_FEW_SIGNERS: "Fewer distinct authorities signed than the policy's minimum.",
+    Code.ATTESTATION_MISSING: "No attestation of a required type, by an authority that the policy accepts, was found.",
+    Code.ATTESTATION_TOO_OLD: "The newest attestation of a required type is older than the policy's `maxAge`.",
+    Code.VULNERABLE: "The vulnerability report has findings that the policy does not accept, or cannot be read.",
+    Code.CONDITION_FALSE: "What an attestation says does not fulfil one of the policy's conditions.",
+    Code.BASE_IMAGE_NOT_ALLOWED: "It is not proved that the image is built on a base image that the policy allows.",
     Code.RUN_AS_NON_ROOT: "The container may run as root.",
     Code.CAPABILITIES_NOT_DROPPED: "The container keeps Linux capabilities that the policy wants dropped.",
     Code.CAPABILITY_NOT_ALLOWED: "The container adds a Linux capability that the policy does not allow.",
@@ -60,6 +71,7 @@ MEANINGS: dict[Code, str] = {
     Code.CREDENTIALS_REFUSED: "The registry refused the credentials there are for it.",
     Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",
     Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
+    Code.TRUST_ROOT_UNAVAILABLE: "A trust root that the policy names was not loaded, or its time is over.",
     Code.VERIFICATION_TIMED_OUT: "Verification goes on beyond the time of the request; a retry finds its result.",
     Code.TOO_MANY_VERIFICATIONS: "More new images are asked about at once than are looked up; a retry finds room.",
     Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, and a policy selects by them.",
@@ -74,6 +86,7 @@ INCONCLUSIVE = frozenset(
         Code.CREDENTIALS_REFUSED,
         Code.REGISTRY_UNAVAILABLE,
         Code.REGISTRY_RATE_LIMITED,
+        Code.TRUST_ROOT_UNAVAILABLE,
         Code.VERIFICATION_TIMED_OUT,
         Code.TOO_MANY_VERIFICATIONS,
         Code.NAMESPACE_UNKNOWN,

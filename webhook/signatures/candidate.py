@@ -2,16 +2,20 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from webhook.signatures.strict_json import JsonError, JsonValue
+from webhook.signatures.strict_json import JsonError, JsonObject, JsonValue
 
 MAX_CONTENT_BYTES: Final = 1 << 20
-"""Of one attachment. Signatures take 1 to 15 KB; a megabyte leaves room for bundles with many timestamps."""
+"""Of a simple signing payload, which takes less than a kilobyte."""
+
+MAX_DOCUMENT_BYTES: Final = 16 << 20
+"""Of a bundle or an envelope, and of the statement in it. Signatures take 1 to 15 KB, bills of materials some MB."""
 
 MAX_SIGNATURE_CHARACTERS: Final = 8192
 """Of a signature in base64: one by an RSA key of 8,192 bits takes 1,368."""
@@ -27,6 +31,7 @@ class Form(StrEnum):
     """How a candidate was written down."""
 
     SIMPLE_SIGNING = "cosign signature"
+    ENVELOPE = "cosign attestation"
     BUNDLE = "Sigstore bundle"
 
 
@@ -57,8 +62,9 @@ class Candidate:
     """A signature as it was found, nothing of it verified.
 
     `message` is what `signature` covers: the payload itself, or its pre-authentication encoding in a DSSE envelope.
-    `predicate_type` is that of the in-toto statement, "" in simple signing. `certificate` (PEM in simple signing, DER
-    in a bundle), `log_entries` and `timestamps` are kept as they stand; the formats write them differently.
+    `statement` is the in-toto statement that the payload is, and `predicate_type` its type; None and "" in simple
+    signing. `envelope` are the bytes of the whole DSSE envelope where it is a layer of its own. `certificate` (DER in a
+    bundle, else PEM), `log_entries` and `timestamps` are kept as they stand; the formats write them differently.
     """
 
     source: str
@@ -68,6 +74,8 @@ class Candidate:
     signature: bytes
     claims: tuple[Claim, ...]
     predicate_type: str = ""
+    statement: JsonObject | None = None
+    envelope: bytes = b""
     certificate: bytes | None = None
     log_entries: tuple[JsonValue, ...] = ()
     timestamps: tuple[JsonValue, ...] = ()
@@ -79,6 +87,10 @@ class Candidate:
         Only a bundle says so: beside a simple signing payload the certificate is an annotation that anybody can add.
         """
         return self.form is Form.BUNDLE and self.certificate is not None
+
+    def digest(self, algorithm: str) -> bytes:
+        """The digest of what the signature covers; `algorithm` is one of hashlib's names, such as sha256."""
+        return hashlib.new(algorithm, self.message).digest()
 
     def about(self, digest: str) -> tuple[Claim, ...]:
         """The claims about `digest` (`sha256:<hex>`), by equality of the whole text."""
@@ -110,9 +122,9 @@ def decode_base64(text: str, ceiling: int, what: str) -> bytes:
     return decoded
 
 
-def printable(text: str) -> str:
+def printable(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
     """Foreign text as one line of printable ASCII, with an end; what is neither is escaped."""
-    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    shown = text if len(text) <= characters else f"{text[:characters]}..."
     return shown.encode("unicode_escape").decode("ascii")
 
 

@@ -1,14 +1,17 @@
-"""cosign's older format: a simple signing payload as a layer, its signature in the layer's annotations.
+"""cosign's older format: layers of a manifest, with annotations that prove who signed them and when.
 
-Layout: cosign's `specs/SIGNATURE_SPEC.md`; payload: containers/image's `docs/containers-signature.5.md`, "JSON data
-format". The signature covers the layer's bytes as they are. Unlike `cosign verify`, the payload's type is required.
+Signatures are simple signing payloads, which the annotation's signature covers as they are; attestations are DSSE
+envelopes, which hold their signature. Layout: cosign's `specs/SIGNATURE_SPEC.md` and `specs/ATTESTATION_SPEC.md`;
+payload: containers/image's `docs/containers-signature.5.md`, "JSON data format". Unlike `cosign verify`, the payload's
+type is required.
 """
 
 from typing import Final
 
-from webhook.signatures import strict_json
+from webhook.signatures import dsse, strict_json
 from webhook.signatures.candidate import (
     MAX_CONTENT_BYTES,
+    MAX_DOCUMENT_BYTES,
     MAX_SIGNATURE_CHARACTERS,
     Candidate,
     CandidateError,
@@ -22,7 +25,7 @@ from webhook.signatures.evidence import Attachment
 
 MEDIA_TYPE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 ATTESTATION_MEDIA_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
-"""Layers of the tag `sha256-<hex>.att`: attestations, which are never signatures."""
+"""Layers of the tag `sha256-<hex>.att`: attestations."""
 
 SIGNATURE_ANNOTATION: Final = "dev.cosignproject.cosign/signature"
 CERTIFICATE_ANNOTATION: Final = "dev.sigstore.cosign/certificate"
@@ -38,7 +41,7 @@ _LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
 def parse(attachment: Attachment) -> Candidate:
-    """The candidate that one layer is. Raises `CandidateError`."""
+    """The candidate that one signature layer is. Raises `CandidateError`."""
     signature = _signature(attachment.annotations.get(SIGNATURE_ANNOTATION, ""))
     with reading("payload"):
         claim = _claim(strict_json.load_object(attachment.content, MAX_CONTENT_BYTES))
@@ -49,6 +52,27 @@ def parse(attachment: Attachment) -> Candidate:
         message=attachment.content,
         signature=signature,
         claims=(claim,),
+        certificate=_certificate(attachment.annotations.get(CERTIFICATE_ANNOTATION, "")),
+        log_entries=_present(attachment, LOG_ANNOTATION),
+        timestamps=_present(attachment, TIMESTAMP_ANNOTATION),
+    )
+
+
+def parse_attestation(attachment: Attachment) -> Candidate:
+    """The candidate that one attestation layer is. Raises `CandidateError`."""
+    with reading("envelope"):
+        content = strict_json.load_object(attachment.content, MAX_DOCUMENT_BYTES)
+        envelope = dsse.read(content, "envelope")
+    return Candidate(
+        source=attachment.source,
+        form=Form.ENVELOPE,
+        payload=envelope.payload,
+        message=envelope.message,
+        signature=envelope.signature,
+        claims=envelope.claims,
+        predicate_type=envelope.predicate_type,
+        statement=envelope.statement,
+        envelope=attachment.content,
         certificate=_certificate(attachment.annotations.get(CERTIFICATE_ANNOTATION, "")),
         log_entries=_present(attachment, LOG_ANNOTATION),
         timestamps=_present(attachment, TIMESTAMP_ANNOTATION),

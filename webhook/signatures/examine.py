@@ -1,130 +1,110 @@
-"""What one thing found beside an image is, and which authorities' keys it satisfies."""
+"""What lies beside an image, read: each thing found becomes a candidate, or the reason why it is none.
 
-from collections.abc import Callable, Mapping
+Everything, from whichever place and in whichever format, goes through the same steps, and whatever goes wrong inside
+one thing refuses that thing and nothing else.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from itertools import accumulate
 from typing import Final
 
 from webhook.signatures import bundle, cosign
-from webhook.signatures.authorities import KeyAuthority
-from webhook.signatures.candidate import Candidate, CandidateError, Claim, Form, printable, quoted
-from webhook.signatures.evidence import Attachment
-from webhook.signatures.keys import PublicKey
+from webhook.signatures.candidate import Candidate, CandidateError, Form, printable, quoted
+from webhook.signatures.evidence import Attachment, Evidence
+from webhook.signatures.faults import Fault, RefusedError
+
+MAX_ATTACHMENTS: Final = 128
+"""That are looked at: more than registries are asked for. Each costs at most two checks for each authority, 1 ms with
+the slowest kind of key, and about 4 ms more where it has all proofs."""
+
+MAX_BYTES: Final = 24 << 20
+"""Of all attachments that are looked at: reading a megabyte of hostile JSON takes up to 0.2 s."""
 
 _PARSERS: Final[Mapping[str, Callable[[Attachment], Candidate]]] = {
     cosign.MEDIA_TYPE: cosign.parse,
+    cosign.ATTESTATION_MEDIA_TYPE: cosign.parse_attestation,
     bundle.MEDIA_TYPE: bundle.parse,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What became of one thing found with one authority; `authority` is "" where it was not tried with any."""
+class Found:
+    """One thing found: a candidate about the digest, or why it is none.
 
-    source: str
-    authority: str
-    accepted: bool
-    reason: str
-
-
-class Standing(Enum):
-    """What one thing found is: of no format of ours, no signature, none of this digest, or one of it."""
-
-    UNRELATED = auto()
-    ATTESTATION = auto()
-    UNUSABLE = auto()
-    SIGNATURE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One thing found, after it was tried.
-
-    `near` tells of authorities whose key fits, but whose annotations are not there. `certified` says that a certificate
-    came with it, so that it was probably made without a key of one's own.
+    `signature` says that it was made to sign an image; else it is an attestation, for a statement proves what it says
+    and nothing more. `repository` is where it lies, "" beside the image.
     """
 
-    standing: Standing
-    trials: tuple[Trial, ...]
-    vouching: tuple[KeyAuthority, ...] = ()
-    near: tuple[str, ...] = ()
-    certified: bool = False
+    source: str
+    repository: str = ""
+    candidate: Candidate | None = None
+    refused: RefusedError | None = None
+
+    @property
+    def signature(self) -> bool:
+        """Whether it is a signature of the image."""
+        found = self.candidate
+        return found is not None and (
+            found.form is Form.SIMPLE_SIGNING or found.predicate_type == bundle.SIGNATURE_PREDICATE
+        )
 
 
-def untried(source: str, standing: Standing, reason: str) -> Examined:
-    """Something that no authority's key was tried with."""
-    return Examined(standing, (Trial(source, "", accepted=False, reason=reason),))
+def examine(evidence: Evidence, digest: str) -> tuple[Found, ...]:
+    """All of the evidence about `digest`. Never raises."""
+    return tuple(_examined(evidence, digest))
 
 
-def examine(attachment: Attachment, digest: str, authorities: tuple[KeyAuthority, ...]) -> Examined:
-    """What one attachment is. Whatever hostile bytes bring about refuses these bytes and nothing else."""
+def _examined(evidence: Evidence, digest: str) -> Iterator[Found]:
+    within, beyond = _within_ceilings(evidence.attachments)
+    for one in within:
+        yield _found(one, digest)
+    for one in beyond:
+        yield Found(one.source, one.repository, refused=_unusable("beyond what is looked at for one image"))
+    for fault in evidence.unusable:
+        yield Found(fault.source, refused=_unusable(printable(fault.reason)))
+
+
+def _within_ceilings(attachments: tuple[Attachment, ...]) -> tuple[list[Attachment], list[Attachment]]:
+    """What is looked at, and the rest. Smallest first: signatures are small, and what could crowd them out is not."""
+    ordered = sorted(attachments, key=lambda one: len(one.content))
+    totals = accumulate(len(one.content) for one in ordered)
+    count = min(MAX_ATTACHMENTS, sum(total <= MAX_BYTES for total in totals))
+    return ordered[:count], ordered[count:]
+
+
+def _unusable(reason: str) -> RefusedError:
+    return RefusedError(Fault.UNUSABLE, reason)
+
+
+def _found(attachment: Attachment, digest: str) -> Found:
+    """Whatever hostile bytes bring about refuses these bytes and nothing else."""
     try:
-        return _examine(attachment, digest, authorities)
+        candidate = _about(digest, _parse(attachment))
     except CandidateError as error:
-        reason = str(error)
+        refused = RefusedError(Fault.MALFORMED, str(error))
+    except RefusedError as error:
+        refused = error.unraised()
     except Exception as error:  # noqa: BLE001  the rule itself: no kind of error may pass, or take others along
-        reason = f"cannot be read ({type(error).__name__})"
-    return untried(attachment.source, Standing.UNUSABLE, reason)
+        refused = RefusedError(Fault.MALFORMED, f"cannot be read ({type(error).__name__})")
+    else:
+        return Found(attachment.source, attachment.repository, candidate)
+    return Found(attachment.source, attachment.repository, refused=refused)
 
 
-def _examine(attachment: Attachment, digest: str, authorities: tuple[KeyAuthority, ...]) -> Examined:
+def _parse(attachment: Attachment) -> Candidate:
     parse = _PARSERS.get(attachment.media_type)
-    if parse is None:
-        return untried(attachment.source, *_other(attachment.media_type))
-    candidate = parse(attachment)
-    if not _is_signature(candidate):
-        reason = f"an attestation of type {quoted(candidate.predicate_type)}, not a signature"
-        return untried(attachment.source, Standing.ATTESTATION, reason)
-    claims = candidate.about(digest)
-    if not claims:
-        return untried(attachment.source, Standing.UNUSABLE, _other_digest(candidate))
-    return _tried(candidate, claims, authorities)
+    if parse is not None:
+        return parse(attachment)
+    found = quoted(attachment.media_type)
+    if attachment.media_type.startswith(bundle.ANY_MEDIA_TYPE):
+        raise CandidateError(f"a bundle of media type {found}, not {quoted(bundle.MEDIA_TYPE)}")
+    raise RefusedError(Fault.UNRELATED, f"media type {found} is not one of signatures or attestations")
 
 
-def _other(media_type: str) -> tuple[Standing, str]:
-    """What a layer of another media type than those of signatures is."""
-    if media_type == cosign.ATTESTATION_MEDIA_TYPE:
-        return Standing.ATTESTATION, "an attestation in a DSSE envelope, not a signature"
-    if media_type.startswith(bundle.ANY_MEDIA_TYPE):
-        return Standing.UNUSABLE, f"a bundle of media type {quoted(media_type)}, not {quoted(bundle.MEDIA_TYPE)}"
-    return Standing.UNRELATED, f"media type {quoted(media_type)} is not one of signatures"
-
-
-def _is_signature(candidate: Candidate) -> bool:
-    """Whether it was made to sign an image: a signature proves what its document says, and others say other things."""
-    return candidate.form is Form.SIMPLE_SIGNING or candidate.predicate_type == bundle.SIGNATURE_PREDICATE
-
-
-def _other_digest(candidate: Candidate) -> str:
-    found = quoted(candidate.claims[0].digest) if candidate.claims else "no SHA-256 digest"
-    return f"signs {found}, not this digest"
-
-
-def _tried(candidate: Candidate, claims: tuple[Claim, ...], authorities: tuple[KeyAuthority, ...]) -> Examined:
-    """The candidate with each authority's key; all are tried, so that every reason is known."""
-    trials: list[Trial] = []
-    vouching: list[KeyAuthority] = []
-    near: list[str] = []
-    for authority in authorities:
-        refused = _not_by(candidate, authority.key)
-        missing = None if refused else _missing_annotation(claims, authority.annotations)
-        if missing:
-            near.append(f"signed by {printable(authority.name)}, but {missing}")
-        reason = refused or missing
-        if reason is None:
-            vouching.append(authority)
-        trials.append(Trial(candidate.source, authority.name, reason is None, reason or "verified"))
-    return Examined(Standing.SIGNATURE, tuple(trials), tuple(vouching), tuple(near), candidate.certificate is not None)
-
-
-def _not_by(candidate: Candidate, key: PublicKey) -> str | None:
-    """Why the candidate is not signed by this key, None if it is."""
-    if candidate.keyless:
-        return "signed with a certificate (keyless), where a key is accepted"
-    return key.verify(candidate.signature, candidate.message)
-
-
-def _missing_annotation(claims: tuple[Claim, ...], wanted: Mapping[str, str]) -> str | None:
-    """Why none of the claims carries all wanted annotations, None if one does."""
-    reasons = [claim.mismatch(wanted) for claim in claims]
-    return None if None in reasons else reasons[0]
+def _about(digest: str, candidate: Candidate) -> Candidate:
+    """The candidate, which is about the digest. Raises `RefusedError`."""
+    if not candidate.about(digest):
+        found = quoted(candidate.claims[0].digest) if candidate.claims else "no SHA-256 digest"
+        raise RefusedError(Fault.OTHER_DIGEST, f"signs {found}, not this digest")
+    return candidate

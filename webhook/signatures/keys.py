@@ -59,12 +59,13 @@ class KeyFaultError(ValueError):
 class PublicKey:
     """One public key. Two are equal exactly when they are the same key, however each was written down.
 
-    `fingerprint` is `sha256:` and the hex SHA-256 of the key's DER SubjectPublicKeyInfo. `caveat` is what users of this
-    algorithm must know when a signature does not verify, "" if nothing. `quick` says that checking takes less than a
-    tenth of a millisecond, for good signatures and bad ones.
+    `fingerprint` is `sha256:` and the hex SHA-256 of `spki`, the key's DER SubjectPublicKeyInfo. `caveat` is what users
+    of this algorithm must know when a signature does not verify, "" if nothing. `quick` says that checking takes less
+    than a tenth of a millisecond, for good signatures and bad ones.
     """
 
     fingerprint: str
+    spki: bytes = field(compare=False, repr=False)
     algorithm: str = field(compare=False)
     caveat: str = field(compare=False)
     quick: bool = field(compare=False)
@@ -73,11 +74,16 @@ class PublicKey:
     @classmethod
     def from_pem(cls, pem: str) -> "PublicKey":
         """The key of a PEM text that holds one public key and nothing else. Raises `KeyFaultError`."""
-        key = _load(pem)
-        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return cls.of(_load(pem))
+
+    @classmethod
+    def of(cls, key: PublicKeyTypes) -> "PublicKey":
+        """A key that was read already, out of a certificate for one. Raises `KeyFaultError`."""
         algorithm, check = _algorithm(key)
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return cls(
-            fingerprint=f"sha256:{sha256(der).hexdigest()}",
+            fingerprint=f"sha256:{sha256(spki).hexdigest()}",
+            spki=spki,
             algorithm=algorithm,
             caveat=ED25519_CAVEAT if isinstance(key, Ed25519PublicKey) else "",
             quick=algorithm in _QUICK,

@@ -1,145 +1,230 @@
-"""Which authorities vouch for a digest.
+"""Which authorities vouch for a digest, by signatures and by attestations.
 
 Rules:
 
-- every signature, from whichever place and in whichever format, goes through the same checks, and any of them may pass;
-- one signature must satisfy an authority alone: right key, right digest and all of the authority's annotations;
-- authorities are counted by their keys, so one key under two names, or with two signatures, counts once;
-- an attestation is never a signature, whoever made it;
-- whatever goes wrong inside one signature refuses that signature, and nothing else;
+- every thing found, from whichever place and in whichever format, goes through the same checks, and any may pass;
+- one signature must satisfy an authority alone: right signer, right digest, all proofs and all annotations;
+- authorities are counted by keys and identities, so one of these under two names, or with two signatures, counts once;
+- an attestation is never a signature, nor a signature an attestation, whoever made it;
+- whatever goes wrong inside one thing found refuses it, and nothing else;
 - nothing found, nothing required and nothing answered are never success.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from webhook.codes import Code
-from webhook.images import Digest
-from webhook.signatures.authorities import KeyAuthority, Requirement
-from webhook.signatures.candidate import printable
-from webhook.signatures.evidence import Attachment, Evidence
-from webhook.signatures.examine import Examined, Standing, Trial, examine, untried
+from webhook.images import Digest, PinnedImage
+from webhook.signatures import explain
+from webhook.signatures.attestations import AttestationRule, Vouch, judge
+from webhook.signatures.authorities import Authority, KeyAuthority, Requirement
+from webhook.signatures.candidate import printable, quoted
+from webhook.signatures.counting import distinct
+from webhook.signatures.evidence import Evidence
+from webhook.signatures.examine import Found, examine
+from webhook.signatures.explain import Explanation, listed
+from webhook.signatures.faults import Fault, RefusedError
+from webhook.signatures.outcome import Outcome, Trial, earliest
+from webhook.signatures.predicate_types import OPENVEX
+from webhook.signatures.trust import Circumstances
+from webhook.signatures.vouching import Witness, check_annotations
 
-__all__ = ["KeyAuthority", "Outcome", "Requirement", "Trial", "quick", "verify"]
-
-MAX_ATTACHMENTS: Final = 128
-"""That are looked at: more than registries are asked for. Each costs at most two checks for each authority, 1 ms with
-the slowest kind of key."""
-
-MAX_BYTES: Final = 8 << 20
-"""Of all attachments that are looked at: reading a megabyte of hostile JSON takes up to 0.2 s."""
+__all__ = ["Examination", "Outcome", "Trial", "quick", "verify"]
 
 _QUICK_BYTES: Final = 64 << 10
 _QUICK_CHECKS: Final = 10
-_NAMED_AUTHORITIES: Final = 3  # in a message, which must stay short
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The answer about one digest and one requirement.
-
-    `code` is None exactly when verified. `message` is one sentence of printable ASCII for the pod's developer.
-    `signers` names the authorities that vouch, one for each key, also where they are too few.
-    """
-
-    verified: bool
-    code: Code | None
-    message: str
-    signers: tuple[str, ...] = ()
-    trials: tuple[Trial, ...] = ()
-
-
-def verify(evidence: Evidence, digest: Digest, requirement: Requirement) -> Outcome:
-    """Whether `evidence` fulfils `requirement` for `digest`. Never raises."""
-    authorities = requirement.authorities
-    if not 1 <= requirement.minimum <= len(authorities):
-        message = (
-            f"the policy requires {requirement.minimum} of {len(authorities)} authorities, which nothing can fulfil"
-        )
-        return Outcome(verified=False, code=Code.SIGNER_NOT_ALLOWED, message=message)
-    examined = _examined(evidence, str(digest), authorities)
-    signers = _distinct(authority for one in examined for authority in one.vouching)
-    trials = tuple(trial for one in examined for trial in one.trials)
-    if len(signers) >= requirement.minimum:
-        message = f"signed by {_listed(signers, 'and')}"
-        return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials)
-    code, message = _refusal(evidence, examined, requirement, signers)
-    return Outcome(verified=False, code=code, message=message, signers=signers, trials=trials)
+def verify(evidence: Evidence, digest: Digest, requirement: Requirement, circumstances: Circumstances) -> Outcome:
+    """Whether signatures in `evidence` fulfil `requirement` for `digest`. Never raises."""
+    return Examination(evidence, digest, circumstances).signatures(requirement)
 
 
 def quick(evidence: Evidence, requirement: Requirement) -> bool:
     """Whether `verify` takes so little time, about a millisecond, that an event loop may wait for it."""
     size = sum(len(one.content) for one in evidence.attachments)
     checks = len(evidence.attachments) * len(requirement.authorities)
-    few = size <= _QUICK_BYTES and checks <= _QUICK_CHECKS
-    return few and all(authority.key.quick for authority in requirement.authorities)
+    return size <= _QUICK_BYTES and checks <= _QUICK_CHECKS and all(map(_is_quick, requirement.authorities))
 
 
-def _examined(evidence: Evidence, digest: str, authorities: tuple[KeyAuthority, ...]) -> tuple[Examined, ...]:
-    within, beyond = _within_ceilings(evidence.attachments)
-    examined = [examine(one, digest, authorities) for one in within]
-    examined += [untried(one.source, Standing.UNUSABLE, "beyond what is looked at for one image") for one in beyond]
-    examined += [untried(one.source, Standing.UNUSABLE, printable(one.reason)) for one in evidence.unusable]
-    return tuple(examined)
+def _is_quick(authority: Authority) -> bool:
+    return isinstance(authority, KeyAuthority) and authority.key.quick and not authority.proofs
 
 
-def _within_ceilings(attachments: tuple[Attachment, ...]) -> tuple[list[Attachment], list[Attachment]]:
-    """What is looked at, and the rest. Smallest first: signatures are small, and what could crowd them out is not."""
-    ordered = sorted(attachments, key=lambda one: len(one.content))
-    totals = accumulate(len(one.content) for one in ordered)
-    count = min(MAX_ATTACHMENTS, sum(total <= MAX_BYTES for total in totals))
-    return ordered[:count], ordered[count:]
+class Examination:
+    """All evidence of one digest, read once, to be asked what it proves. No method raises."""
+
+    def __init__(self, evidence: Evidence, digest: Digest, circumstances: Circumstances) -> None:
+        self._unanswered = evidence.unanswered
+        self._digest = str(digest)
+        self._now = circumstances.now
+        self._found = [(found, _witness(found, circumstances)) for found in examine(evidence, self._digest)]
+
+    def signatures(self, requirement: Requirement) -> Outcome:
+        """Whether enough authorities signed the image."""
+        if not _possible(requirement):
+            return _refused(explain.impossible(requirement))
+        tried: list[_Tried] = []
+        for found, witness in self._found:
+            if witness is None or not found.signature:
+                tried.append((_untried(found, _not_a_signature(found)), None))
+            else:
+                tried += self._try(found, witness, requirement)
+        trials = tuple(trial for trial, _ in tried)
+        signers = _signers(vouch for _, vouch in tried if vouch)
+        if len(signers) >= requirement.minimum:
+            message = f"signed by {listed(signers, 'and')}"
+            return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials)
+        return _refused(self._why_not_signed(requirement, trials, signers), signers, trials)
+
+    def attestations(self, rule: AttestationRule, image: PinnedImage) -> Outcome:
+        """Whether enough authorities attest what the rule wants of the image, which has this digest."""
+        requirement = rule.requirement
+        if not _possible(requirement):
+            return _refused(explain.impossible(requirement))
+        tried: list[_Tried] = []
+        for found, witness in self._found:
+            if witness is None or not _is_attestation(found, rule.predicate_types):
+                tried.append((_untried(found, _not_of_type(found, rule)), None))
+            else:
+                tried += self._try(found, witness, requirement)
+        vex = self.vouched(OPENVEX, requirement.authorities) if rule.vulnerabilities else ()
+        judged = judge(rule, [vouch for _, vouch in tried if vouch], image, self._now, vex)
+        refused = {id(one.vouch): one.refused for one in judged}
+        trials = tuple(_judged(trial, refused.get(id(vouch))) for trial, vouch in tried)
+        counted = [one for one in judged if one.refused is None]
+        signers = _signers(one.vouch for one in counted)
+        if len(signers) < requirement.minimum:
+            return _refused(self._why_not_attested(rule, trials, signers), signers, trials)
+        message = f"{printable(rule.name)} attested by {listed(signers, 'and')}"
+        until = earliest(one.until for one in counted)
+        return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials, until=until)
+
+    def vouched(self, predicate_types: Container[str], authorities: tuple[Authority, ...]) -> tuple[Vouch, ...]:
+        """All attestations of these types by any of the authorities, whatever they say."""
+        requirement = Requirement(1, authorities)
+        return tuple(
+            vouch
+            for found, witness in self._found
+            if witness is not None and _is_attestation(found, predicate_types)
+            for _, vouch in self._try(found, witness, requirement)
+            if vouch is not None
+        )
+
+    def _try(self, found: Found, witness: Witness, requirement: Requirement) -> Iterator["_Tried"]:
+        """Try the candidate with each authority whose signatures lie there; all, so that every reason is known."""
+        here = [one for one in requirement.authorities if one.repository == found.repository]
+        if not here:
+            yield _untried(found, RefusedError(Fault.OTHER_PLACE, "no authority's signatures lie there")), None
+        for authority in here:
+            try:
+                vouch = witness.vouch(authority)
+                if found.signature:
+                    check_annotations(witness.candidate.about(self._digest), authority.annotations)
+            except RefusedError as error:
+                yield _trial(found, authority, witness.claimed_signer, error), None
+            else:
+                yield _accepted(found, vouch), vouch
+
+    def _why_not_signed(
+        self, requirement: Requirement, trials: tuple[Trial, ...], signers: tuple[str, ...]
+    ) -> Explanation:
+        if earlier := self._not_found_out(trials):
+            return earlier
+        if signers:
+            return Code.TOO_FEW_SIGNERS, explain.too_few("signed by", signers, requirement)
+        tried = [trial for trial in trials if trial.authority]
+        if not tried:
+            return explain.no_signature(trials)
+        signatures = [witness.candidate for found, witness in self._found if witness and found.signature]
+        certified = all(candidate.certificate is not None for candidate in signatures)
+        return explain.not_by(tried, requirement.authorities, certified=certified)
+
+    def _why_not_attested(
+        self, rule: AttestationRule, trials: tuple[Trial, ...], signers: tuple[str, ...]
+    ) -> Explanation:
+        if earlier := self._not_found_out(trials):
+            return earlier
+        code, message = explain.no_attestation(rule.name, trials, rule.requirement.authorities)
+        if signers and code is Code.ATTESTATION_MISSING:
+            return code, explain.too_few(f"{printable(rule.name)} attested by", signers, rule.requirement)
+        return code, message
+
+    def _not_found_out(self, trials: tuple[Trial, ...]) -> Explanation | None:
+        return explain.unanswered(self._unanswered[0]) if self._unanswered else explain.unavailable(trials)
 
 
-def _distinct(vouching: Iterable[KeyAuthority]) -> tuple[str, ...]:
-    """One name for each key: two signatures by one key, or two names of it, are one voice."""
-    names: dict[str, str] = {}
-    for authority in vouching:
-        names.setdefault(authority.key.fingerprint, authority.name)
-    return tuple(names.values())
+_Tried = tuple[Trial, Vouch | None]
 
 
-def _refusal(
-    evidence: Evidence, examined: tuple[Examined, ...], requirement: Requirement, signers: tuple[str, ...]
-) -> tuple[Code, str]:
-    """Code and message for a requirement that is not fulfilled."""
-    if evidence.unanswered:
-        first = evidence.unanswered[0]
-        return first.code, f"signatures could not be looked up: {printable(first.reason)}"
-    if signers:
-        return Code.TOO_FEW_SIGNERS, _too_few(requirement, signers)
-    of = {standing: [one for one in examined if one.standing is standing] for standing in Standing}
-    if of[Standing.SIGNATURE]:
-        return Code.SIGNER_NOT_ALLOWED, _not_allowed(of[Standing.SIGNATURE], requirement.authorities)
-    if unusable := of[Standing.UNUSABLE]:
-        reason = unusable[0].trials[0].reason
-        return Code.SIGNATURE_INVALID, f"found {len(unusable)}, none a well-formed signature of this digest: {reason}"
-    nothing = "no cosign signature or bundle for this digest"
-    if attestations := len(of[Standing.ATTESTATION]):
-        return Code.NOT_SIGNED, f"{nothing}; attestations ({attestations} found) are not signatures"
-    return Code.NOT_SIGNED, nothing
+def _witness(found: Found, circumstances: Circumstances) -> Witness | None:
+    return None if found.candidate is None else Witness(found.candidate, circumstances)
 
 
-def _too_few(requirement: Requirement, signers: tuple[str, ...]) -> str:
-    names = _listed([authority.name for authority in requirement.authorities], "and")
-    return f"signed by {_listed(signers, 'and')}, but {requirement.minimum} distinct keys of {names} are required"
+def _is_attestation(found: Found, predicate_types: Container[str]) -> bool:
+    candidate = found.candidate
+    return candidate is not None and not found.signature and candidate.predicate_type in predicate_types
 
 
-def _not_allowed(signatures: list[Examined], authorities: tuple[KeyAuthority, ...]) -> str:
-    if near := [reason for one in signatures for reason in one.near]:
-        return near[0]
-    how = "signed with a certificate (keyless)" if all(one.certified for one in signatures) else "signed"
-    names = _listed([f"{authority.name} (key {authority.key})" for authority in authorities], "or")
-    caveats = sorted({authority.key.caveat for authority in authorities} - {""})
-    return "; ".join([f"{how}, but not by {names}", *caveats])
+def _judged(trial: Trial, refused: RefusedError | None) -> Trial:
+    """A trial that an authority's voice passed, after its rule judged what it says."""
+    return replace(trial, accepted=False, reason=refused.reason, fault=refused.fault) if refused else trial
 
 
-def _listed(names: Iterable[str], conjunction: str) -> str:
-    """`a, b and c`; of many the first ones and how many more there are."""
-    shown = [printable(name) for name in names]
-    if len(shown) > _NAMED_AUTHORITIES:
-        shown[_NAMED_AUTHORITIES:] = [f"{len(shown) - _NAMED_AUTHORITIES} more"]
-    *others, last = shown or [""]
-    return f" {conjunction} ".join([", ".join(others), last] if others else [last])
+def _possible(requirement: Requirement) -> bool:
+    return 1 <= requirement.minimum <= len(requirement.authorities)
+
+
+def _signers(vouches: Iterable[Vouch]) -> tuple[str, ...]:
+    return tuple(vouch.authority.name for vouch in distinct(vouches))
+
+
+def _refused(explanation: Explanation, signers: tuple[str, ...] = (), trials: Sequence[Trial] = ()) -> Outcome:
+    code, message = explanation
+    return Outcome(verified=False, code=code, message=message, signers=signers, trials=tuple(trials))
+
+
+def _kind(found: Found) -> str:
+    if found.candidate is None:
+        return ""
+    return "signature" if found.signature else f"attestation of type {quoted(found.candidate.predicate_type)}"
+
+
+def _not_a_signature(found: Found) -> RefusedError:
+    return found.refused or RefusedError(Fault.OTHER_PREDICATE, f"an {_kind(found)}, not a signature")
+
+
+def _not_of_type(found: Found, rule: AttestationRule) -> RefusedError:
+    article = "a" if found.signature else "an"
+    reason = f"{article} {_kind(found)}, not an attestation of type {rule.name}"
+    return found.refused or RefusedError(Fault.OTHER_PREDICATE, reason)
+
+
+def _untried(found: Found, refused: RefusedError) -> Trial:
+    return Trial(found.source, "", accepted=False, reason=refused.reason, fault=refused.fault, kind=_kind(found))
+
+
+def _trial(found: Found, authority: Authority, signer: str, refused: RefusedError) -> Trial:
+    return Trial(
+        found.source,
+        authority.name,
+        accepted=False,
+        reason=refused.reason,
+        fault=refused.fault,
+        kind=_kind(found),
+        signer=signer,
+    )
+
+
+def _accepted(found: Found, vouch: Vouch) -> Trial:
+    proofs = vouch.proved.evidence
+    return Trial(
+        found.source,
+        vouch.authority.name,
+        accepted=True,
+        reason="verified",
+        kind=_kind(found),
+        signer=vouch.signer,
+        proofs=proofs,
+    )

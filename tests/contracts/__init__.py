@@ -1,0 +1,1 @@
+"""What the product takes from others and they do not promise to keep."""

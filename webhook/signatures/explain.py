@@ -1,0 +1,122 @@
+"""Why a requirement is not fulfilled: the code and the one sentence that the pod's developer reads."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from webhook.codes import Code
+from webhook.signatures.authorities import Authority, KeyAuthority, Requirement
+from webhook.signatures.candidate import printable
+from webhook.signatures.evidence import Unanswered
+from webhook.signatures.faults import Fault
+from webhook.signatures.outcome import Trial
+
+_NAMED: Final = 3
+"""Authorities in a message, which must stay short."""
+
+_ANOTHER_SIGNER: Final = frozenset(
+    {
+        Fault.CERTIFICATE_UNEXPECTED,
+        Fault.CERTIFICATE_MISSING,
+        Fault.SIGNATURE_MISMATCH,
+        Fault.ISSUER_MISMATCH,
+        Fault.SUBJECT_MISMATCH,
+        Fault.EXTENSION_MISMATCH,
+    }
+)
+_ANOTHER_IDENTITY: Final = frozenset({Fault.ISSUER_MISMATCH, Fault.SUBJECT_MISMATCH, Fault.EXTENSION_MISMATCH})
+_SAID: Final = {
+    Fault.TOO_OLD: Code.ATTESTATION_TOO_OLD,
+    Fault.CONDITION_FALSE: Code.CONDITION_FALSE,
+    Fault.VULNERABLE: Code.VULNERABLE,
+}
+
+Explanation = tuple[Code, str]
+
+
+def listed(names: Iterable[str], conjunction: str) -> str:
+    """`a, b and c`; of many the first ones and how many more there are."""
+    shown = [printable(name) for name in names]
+    if len(shown) > _NAMED:
+        shown[_NAMED:] = [f"{len(shown) - _NAMED} more"]
+    *others, last = shown or [""]
+    return f" {conjunction} ".join([", ".join(others), last] if others else [last])
+
+
+def unanswered(first: Unanswered) -> Explanation:
+    """A place could not be looked at."""
+    return first.code, f"signatures could not be looked up: {printable(first.reason)}"
+
+
+def impossible(requirement: Requirement) -> Explanation:
+    """The requirement itself asks for what cannot be."""
+    count = f"{requirement.minimum} of {len(requirement.authorities)} authorities"
+    return Code.SIGNER_NOT_ALLOWED, f"the policy requires {count}, which nothing can fulfil"
+
+
+def unavailable(trials: Iterable[Trial]) -> Explanation | None:
+    """Something found could not be judged for want of a trust root."""
+    reasons = [trial.reason for trial in trials if trial.fault is Fault.TRUST_ROOT_UNAVAILABLE]
+    return (Code.TRUST_ROOT_UNAVAILABLE, reasons[0]) if reasons else None
+
+
+def too_few(verb: str, signers: Sequence[str], requirement: Requirement) -> str:
+    """Some vouch, fewer than the minimum."""
+    names = listed([authority.name for authority in requirement.authorities], "and")
+    keys = all(isinstance(authority, KeyAuthority) for authority in requirement.authorities)
+    what = "keys" if keys else "keys or identities"
+    return f"{verb} {listed(signers, 'and')}, but {requirement.minimum} distinct {what} of {names} are required"
+
+
+def not_by(trials: Sequence[Trial], authorities: tuple[Authority, ...], *, certified: bool) -> Explanation:
+    """There are well-formed signatures, and no authority vouches by any of them: the nearest miss is told."""
+    nearest = max(trials, key=_nearness)
+    fault = nearest.fault or Fault.MALFORMED
+    if fault not in _ANOTHER_SIGNER:
+        code = Code.SIGNER_NOT_ALLOWED if fault is Fault.ANNOTATION_MISMATCH else Code.SIGNATURE_INVALID
+        return code, f"signed by {printable(nearest.authority)}, but {nearest.reason}"
+    how = "signed with a certificate (keyless)" if certified else "signed"
+    names = listed(map(str, authorities), "or")
+    keys = [authority.key for authority in authorities if isinstance(authority, KeyAuthority)]
+    notes = sorted({key.caveat for key in keys} - {""})
+    if fault in _ANOTHER_IDENTITY:
+        notes.append(nearest.reason)
+    return Code.SIGNER_NOT_ALLOWED, "; ".join([f"{how}, but not by {names}", *notes])
+
+
+def no_signature(trials: Sequence[Trial]) -> Explanation:
+    """Nothing well-formed was found that is a signature."""
+    unusable = [trial for trial in trials if trial.fault in _UNUSABLE]
+    if unusable:
+        found = f"found {len(unusable)}, none a well-formed signature of this digest"
+        return Code.SIGNATURE_INVALID, f"{found}: {unusable[0].reason}"
+    nothing = "no cosign signature or bundle for this digest"
+    attestations = sum(trial.fault is Fault.OTHER_PREDICATE for trial in trials)
+    if attestations:
+        return Code.NOT_SIGNED, f"{nothing}; attestations ({attestations} found) are not signatures"
+    return Code.NOT_SIGNED, nothing
+
+
+_UNUSABLE = frozenset({Fault.UNUSABLE, Fault.MALFORMED, Fault.OTHER_DIGEST})
+
+
+def no_attestation(name: str, trials: Sequence[Trial], authorities: tuple[Authority, ...]) -> Explanation:
+    """No authority's attestation of a type counts: what its newest says, or that there is none."""
+    wanted = f"attestation of type {printable(name)}"
+    tried = [trial for trial in trials if trial.authority and trial.fault is not Fault.SUPERSEDED]
+    if not tried:
+        others = sum(trial.fault is Fault.OTHER_PREDICATE and trial.kind != "signature" for trial in trials)
+        unusable = [trial for trial in trials if trial.fault in _UNUSABLE]
+        note = f"; found {len(unusable)} that cannot be used: {unusable[0].reason}" if unusable else ""
+        note = note or (f"; there are {others} of other types" if others else "")
+        return Code.ATTESTATION_MISSING, f"no {wanted} for this digest{note}"
+    nearest = max(tried, key=_nearness)
+    if nearest.fault in _SAID:
+        return _SAID[nearest.fault], f"{wanted} by {printable(nearest.authority)}: {nearest.reason}"
+    names = listed(map(str, authorities), "or")
+    if nearest.fault in _ANOTHER_SIGNER:
+        return Code.ATTESTATION_MISSING, f"{wanted} found, but not by {names}: {nearest.reason}"
+    return Code.ATTESTATION_MISSING, f"{wanted} by {printable(nearest.authority)} is not accepted: {nearest.reason}"
+
+
+def _nearness(trial: Trial) -> int:
+    return trial.fault.nearness if trial.fault else -1

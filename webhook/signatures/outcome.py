@@ -1,0 +1,67 @@
+"""The answer to whether an image fulfils a requirement, and what became of everything that was found."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from webhook.codes import Code
+from webhook.signatures.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one thing found with one authority; `authority` is "" where it was not tried with any.
+
+    `kind` says what the thing is: `signature`, `attestation of type …`, or "" where that cannot be told. `signer` is
+    who made it, proved only where it is accepted. `proofs` are what vouches for the signer beside the signature. All
+    text is printable ASCII.
+    """
+
+    source: str
+    authority: str
+    accepted: bool
+    reason: str
+    fault: Fault | None = None
+    kind: str = ""
+    signer: str = ""
+    proofs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer about one digest and one requirement.
+
+    `code` is None exactly when verified. `message` is one sentence of printable ASCII for the pod's developer.
+    `signers` names the authorities that vouch, one for each key or identity, also where they are too few. `until` is
+    when a verified outcome ends, None if nothing in it has an end.
+    """
+
+    verified: bool
+    code: Code | None
+    message: str
+    signers: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    until: datetime | None = None
+
+
+def earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    """The first of the ends that there are."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def combined(parts: Sequence[Outcome]) -> Outcome:
+    """One outcome of several that must all be verified: the first that is not, or all of them. None is not verified."""
+    trials = tuple(trial for part in parts for trial in part.trials)
+    refused = next((part for part in parts if not part.verified), None)
+    if refused is not None:
+        return replace(refused, trials=trials)
+    if not parts:
+        return Outcome(verified=False, code=Code.SIGNER_NOT_ALLOWED, message="the policy requires nothing of it")
+    return Outcome(
+        verified=True,
+        code=None,
+        message="; ".join(part.message for part in parts),
+        signers=tuple(dict.fromkeys(signer for part in parts for signer in part.signers)),
+        trials=trials,
+        until=earliest(part.until for part in parts),
+    )
