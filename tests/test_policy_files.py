@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.writing import KEY, OTHER_KEY, VALID, of_match
+from tests.policy.writing import ATTESTED, KEY, OTHER_KEY, ROOT, TRUST_ROOT, TRUSTED_ROOT, TUF, VALID, of_match
 from webhook import policy_files
 from webhook.admission.ports import Policies
 from webhook.policy.documents import Fault, FaultsError
 from webhook.policy.yaml_values import MAX_BYTES
-from webhook.policy_files import MAX_FILES, PolicyFiles, Reload
+from webhook.policy_files import MAX_FILES, MAX_NAMED_BYTES, PolicyFiles, Reload
+
+EXPECTED_KIND = "expected ClusterPodPolicy or TrustRoot (tidewaiter.dev/v1alpha1)"
 
 
 def write(path: Path, text: str) -> Path:
@@ -54,7 +56,7 @@ def test_faults_come_in_the_order_of_file_names_and_all_at_once(tmp_path: Path) 
     assert refusal(tmp_path).splitlines() == [
         f"{tmp_path}/a.yaml:2: is not YAML: did not find expected node content",
         f"{tmp_path}/b.yaml:5: spec.containers.runAsNonRoot: expected true or false, found 3",
-        f'{tmp_path}/c.yaml:1: kind: expected ClusterPodPolicy (tidewaiter.dev/v1alpha1), found "Deployment"',
+        f'{tmp_path}/c.yaml:1: kind: {EXPECTED_KIND}, found "Deployment"',
     ]
 
 
@@ -138,22 +140,75 @@ def test_a_key_file_may_be_named_in_full(tmp_path: Path) -> None:
 
 def test_a_key_file_that_is_missing_or_endless_is_a_fault(tmp_path: Path) -> None:
     policy = write(tmp_path / "prod.yaml", VALID)
-    write(tmp_path / "release.pub", "A" * 1_000_000)
-    faults = refusal(policy).splitlines()
-    assert faults[0].startswith(f"{policy}:24: spec.images.authorities[0].key.file: ")
-    assert "65537 characters" in faults[0]
-    assert faults[1:] == [
-        f"{policy}:28: spec.images.authorities[1].key.file: cannot be read: No such file or directory"
+    write(tmp_path / "release.pub", "A" * (MAX_NAMED_BYTES + 2))
+    assert refusal(policy).splitlines() == [
+        f"{policy}:24: spec.images.authorities[0].key.file: cannot be read: has more than {MAX_NAMED_BYTES} bytes",
+        f"{policy}:28: spec.images.authorities[1].key.file: cannot be read: No such file or directory",
     ]
+
+
+def test_a_key_file_at_the_ceiling_is_read(tmp_path: Path) -> None:
+    policy = write(tmp_path / "prod.yaml", VALID)
+    write(tmp_path / "release.pub", "A" * MAX_NAMED_BYTES)
+    assert refusal(policy).splitlines()[0] == (
+        f"{policy}:24: spec.images.authorities[0].key.file: {MAX_NAMED_BYTES} characters are too many for a public key"
+    )
+
+
+def test_a_trust_root_lies_beside_the_policies_that_name_it(tmp_path: Path) -> None:
+    policy, trust_root = ATTESTED.split("---\n")
+    write(tmp_path / "a.yaml", policy)
+    write(tmp_path / "z.yaml", trust_root.replace("trusted_root.json", "sub/trusted_root.json"))
+    write(tmp_path / "release.pub", KEY)
+    write(tmp_path / "sub" / "trusted_root.json", TRUSTED_ROOT)
+    book = policy_files.load([tmp_path])
+    assert list(book.trust_roots) == ["private"]
+    assert book.trust_roots["private"].content == TRUSTED_ROOT.encode()
+
+
+def test_files_that_are_named_may_lie_among_the_policies(tmp_path: Path) -> None:
+    write(tmp_path / "prod.yaml", f"{ATTESTED}---\n{TUF}")
+    write(tmp_path / "release.pub", KEY)
+    write(tmp_path / "root.json", ROOT)
+    assert refusal(tmp_path) == f"{tmp_path}/prod.yaml:48: spec.file: cannot be read: No such file or directory"
+    write(tmp_path / "trusted_root.json", TRUSTED_ROOT)
+    assert names(tmp_path) == ["attested"]
+    write(tmp_path / "other_root.json", TRUSTED_ROOT)
+    assert refusal(tmp_path) == f"{tmp_path}/other_root.json:1: kind: {EXPECTED_KIND}, found nothing"
+
+
+def test_a_policy_keeps_its_faults_also_where_it_is_named_as_a_file(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", VALID.replace("night.pub", "b.yaml"))
+    write(tmp_path / "release.pub", KEY)
+    write(tmp_path / "b.yaml", of_match("b").replace("true", "3"))
+    assert [line.partition(": ")[0] for line in refusal(tmp_path).splitlines()] == [
+        f"{tmp_path}/a.yaml:28",
+        f"{tmp_path}/b.yaml:5",
+    ]
+
+
+def test_files_of_trust_roots_alone_are_a_fault(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.yaml", TRUST_ROOT)
+    assert refusal(path) == f"{path}: no ClusterPodPolicy found in {path}"
+
+
+def test_a_policy_may_name_a_trust_root_that_is_given_otherwise(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.yaml", ATTESTED.partition("---")[0])
+    write(tmp_path / "release.pub", KEY)
+    unknown = f'{path}:21: spec.images.authorities[1].trustRoot: unknown trust root "private"'
+    assert refusal(path) == unknown
+    with pytest.raises(FaultsError) as caught:
+        PolicyFiles([path], ["privates"])
+    assert str(caught.value) == f"{unknown}, did you mean `privates`?"
+    assert policy_files.load([path], ["private"]) == PolicyFiles([path], ["private"]).current()
+    assert policy_files.read([path], ["private"]).book("x").trust_roots == {}
 
 
 def test_reading_for_lint_raises_nothing(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", of_match("a") + "---\nkind: Pod\n")
     collection = policy_files.read([tmp_path])
     assert [written.policy.name for written in collection.policies] == ["a"]
-    assert [fault.message for fault in collection.faults] == [
-        'expected ClusterPodPolicy (tidewaiter.dev/v1alpha1), found "Pod"'
-    ]
+    assert [fault.message for fault in collection.faults] == [f'{EXPECTED_KIND}, found "Pod"']
 
 
 class ConfigMap:
@@ -196,6 +251,18 @@ def test_a_mounted_config_map_is_reread_when_kubelet_swaps_it(tmp_path: Path) ->
     volume.put({"prod.yaml": VALID, "release.pub": KEY, "night.pub": OTHER_KEY})
     assert files.look() is not None
     assert files.current().generation == before.generation
+
+
+def test_a_mounted_config_map_may_hold_a_trust_root_beside_the_policy_that_names_it(tmp_path: Path) -> None:
+    volume = ConfigMap(tmp_path / "policies")
+    volume.put({"prod.yaml": ATTESTED, "release.pub": KEY, "trusted_root.json": TRUSTED_ROOT})
+    files = PolicyFiles([tmp_path / "policies"])
+    before = files.current()
+    changed = TRUSTED_ROOT.replace("rekor.example.com", "rekor.example.org")
+    volume.put({"prod.yaml": ATTESTED, "release.pub": KEY, "trusted_root.json": changed})
+    assert files.look() == Reload(files.current())
+    assert files.current().trust_roots["private"].content == changed.encode()
+    assert files.current().generation != before.generation
 
 
 def test_files_that_are_not_yet_linked_are_read_already(tmp_path: Path) -> None:
@@ -338,6 +405,33 @@ def test_a_key_that_vanishes_is_a_fault_and_the_last_good_set_stays(tmp_path: Pa
     reload = files.look()
     assert reload is not None
     assert reload.book == good
+
+
+def test_a_trust_root_that_is_replaced_is_in_force_after_the_next_look(tmp_path: Path) -> None:
+    write(tmp_path / "prod.yaml", ATTESTED)
+    write(tmp_path / "release.pub", KEY)
+    file = write(tmp_path / "trusted_root.json", TRUSTED_ROOT)
+    files = PolicyFiles([tmp_path], iter(["given"]))
+    before = files.current()
+    assert files.look() is None
+    write(file, TRUSTED_ROOT.replace("rekor.example.com", "rekor.example.org"))
+    assert files.look() == Reload(files.current())
+    assert files.current().policies == before.policies
+    assert files.current().generation != before.generation
+    write(file, "{}")
+    reload = files.look()
+    assert reload is not None
+    assert [fault.path for fault in reload.faults] == ["spec.file"]
+    assert files.look() is None
+
+
+def test_names_of_trust_roots_that_are_given_stay_known_when_files_change(tmp_path: Path) -> None:
+    path = write(tmp_path / "prod.yaml", ATTESTED.partition("---")[0])
+    write(tmp_path / "release.pub", KEY)
+    files = PolicyFiles([tmp_path], iter(["private"]))
+    write(path, path.read_text(encoding="utf-8").replace("name: attested", "name: again"))
+    assert files.look() == Reload(files.current())
+    assert [policy.name for policy in files.current().policies] == ["again"]
 
 
 async def test_watching_files_that_do_not_change_tells_nothing(folder: Path) -> None:

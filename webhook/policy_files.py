@@ -1,14 +1,15 @@
-"""Policies from files and folders: read with ceilings, and read again when they change.
+"""Policies, and trust roots beside them, from files and folders: read with ceilings, and again when they change.
 
 A folder is looked at without its subfolders: `*.yaml`, `*.yml` and `*.json`, in the order of their names, without names
-that begin with a dot. A mounted ConfigMap keeps its files behind a link `..data` that kubelet swaps as a whole; it is
-followed once for each reading, so that no reading mixes two versions.
+that begin with a dot. A `trusted_root.json` that a document names may lie among them. A mounted ConfigMap keeps its
+files behind a link `..data` that kubelet swaps as a whole; it is followed once for each reading, so that no reading
+mixes two versions.
 """
 
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,8 +26,8 @@ SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 MAX_FILES = 10_000
 """Of a folder."""
 
-MAX_KEY_BYTES = 64 * 1024
-"""Of a key file: more is cut off, and no public key is as long."""
+MAX_NAMED_BYTES = 1024 * 1024
+"""Of a file that a document names: a key, or a trust root, of which Sigstore's own has 7 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,14 @@ class Reload:
 
 
 class PolicyFiles:
-    """The policies of files and folders, as a port of the decision. Reads them at once; raises `FaultsError`."""
+    """The policies of files and folders, as a port of the decision. Reads them at once; raises `FaultsError`.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    `trust_roots` are names that policies may use beside those of files, such as those of flags.
+    """
+
+    def __init__(self, paths: Sequence[Path], trust_roots: Iterable[str] = ()) -> None:
         self._paths = tuple(paths)
+        self._trust_roots = frozenset(trust_roots)
         self._seen = _Sight()
         self._book = self._read(_files(self._paths))
 
@@ -61,9 +66,9 @@ class PolicyFiles:
                 on_reload(reload)
 
     def look(self) -> Reload | None:
-        """Read what changed; None when the files, and the keys that they name, are as they were at the last look."""
+        """Read what changed; None when the files, and those that they name, are as they were at the last look."""
         files = _files(self._paths)
-        if _Sight(files, {path: _content(path, MAX_KEY_BYTES) for path in self._seen.keys}) == self._seen:
+        if _Sight(files, {path: _content(path, MAX_NAMED_BYTES) for path in self._seen.named}) == self._seen:
             return None
         try:
             self._book = self._read(files)
@@ -73,17 +78,17 @@ class PolicyFiles:
 
     def _read(self, files: tuple["_File", ...]) -> Book:
         self._seen = _Sight(files)
-        return _collection(self._seen).book(_where(self._paths))
+        return _collection(self._seen, self._trust_roots).book(_where(self._paths))
 
 
-def load(paths: Sequence[Path]) -> Book:
+def load(paths: Sequence[Path], trust_roots: Iterable[str] = ()) -> Book:
     """The policies of files and folders. Raises `FaultsError` with all that is wrong, and when there are none."""
-    return read(paths).book(_where(paths))
+    return read(paths, trust_roots).book(_where(paths))
 
 
-def read(paths: Sequence[Path]) -> Collection:
+def read(paths: Sequence[Path], trust_roots: Iterable[str] = ()) -> Collection:
     """The same, with where each policy was written, and with the faults beside what is sound; never raises."""
-    return _collection(_Sight(_files(paths)))
+    return _collection(_Sight(_files(paths)), trust_roots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +102,34 @@ class _File:
 
 @dataclass(slots=True)
 class _Sight:
-    """All that was seen at one look; key files are known only once the policies were read."""
+    """All that was seen at one look; the files that documents name are known only once those were read."""
 
     files: tuple[_File, ...] = ()
-    keys: dict[Path, bytes | str] = field(default_factory=dict)
+    named: dict[Path, bytes | str] = field(default_factory=dict)
 
 
-def _collection(sight: _Sight) -> Collection:
-    """What the files say; notes in `sight` the key files that they name."""
-    collection = Collection()
+def _collection(sight: _Sight, trust_roots: Iterable[str]) -> Collection:
+    """What the files say; notes in `sight` the files that they name."""
+    collection = Collection(trust_roots)
     for file in sight.files:
         if isinstance(file.content, str):
             collection.faults.append(Fault(file.source, 0, "", file.content))
         else:
-            collection.add(file.source, file.content, partial(_key, sight, file.path.parent))
+            collection.add(file.source, file.content, partial(_named, sight, file.path.parent))
+    for file in sight.files:
+        if file.path in sight.named:
+            collection.pass_over(file.source)
     return collection
 
 
-def _key(sight: _Sight, folder: Path, name: str) -> bytes:
+def _named(sight: _Sight, folder: Path, name: str) -> bytes:
+    """The content of a file that a document in `folder` names. Raises `OSError`."""
     path = folder / name
-    content = sight.keys[path] = _content(path, MAX_KEY_BYTES)
+    content = sight.named[path] = _content(path, MAX_NAMED_BYTES)
     if isinstance(content, str):
         raise OSError(0, content)
+    if len(content) > MAX_NAMED_BYTES:
+        raise OSError(0, f"has more than {MAX_NAMED_BYTES} bytes")
     return content
 
 

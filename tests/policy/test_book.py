@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.policy.writing import KEY, KEY_FILES, OTHER_KEY, VALID, book, collected, faults, of_images, of_match, tweaked
+from tests.policy.writing import (
+    ATTESTED,
+    KEY,
+    KEY_FILES,
+    OTHER_KEY,
+    TRUST_ROOT,
+    VALID,
+    book,
+    collected,
+    faults,
+    of_images,
+    of_match,
+    tweaked,
+)
 from webhook.policy.book import Book, Policy, Selection
 from webhook.policy.documents import FaultsError
 from webhook.policy.matching import Match
@@ -80,6 +93,38 @@ def test_registries_that_allowlists_name_without_a_wildcard_are_known() -> None:
     }
 
 
+def test_registries_of_signatures_and_base_images_are_known_too() -> None:
+    images = """{
+      allow: ["ghcr.io/**"],
+      authorities: [
+        {name: here, key: {file: release.pub}},
+        {name: there, key: {file: night.pub}, repository: "signatures.internal:5000/ours"},
+        {name: unused, keyless: {issuer: "https://issuer.example.com", subject: a}, repository: "unused.example.com/x"},
+      ],
+      verify: [{name: v, images: ["ghcr.io/**"], signatures: {from: [here, there]}}],
+    }"""
+    assert book(of_images(images)).literal_registries == {"ghcr.io", "signatures.internal:5000"}
+    with_base = images.replace("verify:", 'baseImages: {allow: ["base.internal/*", "*.example.com/base/**"]}, verify:')
+    assert book(of_images(with_base)).literal_registries == {
+        "ghcr.io",
+        "signatures.internal:5000",
+        "base.internal",
+        "unused.example.com",
+    }
+
+
+def test_a_book_says_which_trust_roots_its_authorities_need() -> None:
+    assert book(ATTESTED).needed_trust_roots == {"private", "public-good"}
+    assert book(VALID, of_match("m")).needed_trust_roots == set()
+    assert book(tweaked("transparencyLog: NotRequired", "timestamp: Required")).needed_trust_roots == {"public-good"}
+
+
+def test_an_authority_that_nobody_asks_needs_no_trust_root() -> None:
+    text = tweaked('    baseImages: {allow: ["registry.example.com/base/**"]}\n', "", ATTESTED)
+    text = tweaked("      - type: https://slsa.dev/provenance/v1\n", "", text)
+    assert book(tweaked("from: [ci, people]", "from: [ci]", text)).needed_trust_roots == {"public-good"}
+
+
 def generation(*texts: str) -> str:
     return book(*texts).generation
 
@@ -123,7 +168,7 @@ def test_the_generation_changes_when_something_else_is_said(old: str, new: str) 
 
 def test_the_generation_changes_with_the_content_of_a_key_file() -> None:
     def with_keys(release: str, night: str) -> str:
-        return collected(VALID, key_files={"release.pub": release, "night.pub": night}).book("x").generation
+        return collected(VALID, files={"release.pub": release, "night.pub": night}).book("x").generation
 
     assert with_keys(KEY, OTHER_KEY) == generation(VALID)
     assert with_keys(OTHER_KEY, KEY) != generation(VALID)
@@ -154,13 +199,14 @@ def test_two_policies_of_one_name_are_a_fault_that_names_both_places() -> None:
 
 
 def test_a_name_is_taken_also_by_a_policy_whose_keys_cannot_be_used() -> None:
-    found = faults(VALID, VALID, key_files=KEY_FILES | {"night.pub": "x"})
+    found = faults(VALID, VALID, files=KEY_FILES | {"night.pub": "x"})
     assert "policies/prod.yaml:44: metadata.name: there is a policy production in policies/prod.yaml:1 already" in found
 
 
-def test_nothing_loaded_is_never_success() -> None:
+@pytest.mark.parametrize("text", ["# nothing here\n", TRUST_ROOT])
+def test_nothing_loaded_is_never_success(text: str) -> None:
     with pytest.raises(FaultsError) as caught:
-        collected("# nothing here\n").book("policies")
+        collected(text).book("policies")
     assert str(caught.value) == "policies: no ClusterPodPolicy found in policies"
 
 

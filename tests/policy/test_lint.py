@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.policy.writing import VALID, collected, of_images, of_match, tweaked, written
+from tests.policy.writing import ATTESTED, VALID, collected, of_images, of_match, tweaked, written
 from webhook.images import ImageReference
 from webhook.policy.allowlist import Pattern
 from webhook.policy.documents import Fault
@@ -101,6 +101,26 @@ def test_one_registry_of_a_cloud_is_that_of_one_customer() -> None:
 
 def test_an_entry_that_names_no_authority_uses_all_of_them() -> None:
     assert notices(tweaked("{minimum: 1, from: [release, night]}", "{minimum: 1}")) == []
+
+
+def test_nothing_is_to_be_said_about_the_policy_about_identities() -> None:
+    assert notices(ATTESTED) == []
+
+
+BASE_IMAGES = '{allow: ["ghcr.io/acme/*"], baseImages: {allow: ["ghcr.io/base/*"]}}'
+
+
+def test_a_weak_failure_mode_matters_where_base_images_are_looked_at() -> None:
+    text = of_images(BASE_IMAGES).replace("spec:", "spec:\n  onError: Allow")
+    message = "images run unverified while their registry cannot be asked; Deny refuses them"
+    assert notices(text) == [f"policies/prod.yaml:5: spec.onError: {message}"]
+
+
+def test_an_authority_may_prove_base_images_alone() -> None:
+    authorities = "{authorities: [{name: k, key: {file: release.pub}}], "
+    unused = "policies/prod.yaml:5: spec.images.authorities[0]: has no effect: no entry of verify accepts it"
+    assert notices(of_images(BASE_IMAGES.replace("{", authorities, 1))) == []
+    assert notices(of_images('{allow: ["ghcr.io/acme/*"]}'.replace("{", authorities, 1))) == [unused]
 
 
 def test_a_policy_that_refuses_every_image_is_told_so() -> None:

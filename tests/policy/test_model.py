@@ -1,6 +1,6 @@
 """What a policy may say, and every fault as its author sees it: whole messages, with file, line and field."""
 
-from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,34 +8,61 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tests.policy.writing import KEY, KEY_FILES, OTHER_KEY, VALID, faults, of_images, of_match, tweaked, written
+from tests.policy.writing import (
+    ATTESTED,
+    KEY,
+    KEY_FILES,
+    OTHER_KEY,
+    TRUST_ROOT,
+    TUF,
+    VALID,
+    faults,
+    of_images,
+    of_match,
+    tweaked,
+    written,
+)
 from webhook import __version__
 from webhook.policy.model import Metadata
 from webhook.policy.part import findings_of
-from webhook.policy.reference import reference
-from webhook.policy.unsupported import UNSUPPORTED
+from webhook.policy.texts import MAX_DURATION, duration
 
-EVERY_FIELD = (Path(__file__).parent / "every_field.yaml").read_text(encoding="utf-8")
-FAULTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "faults.yaml").read_text(encoding="utf-8"))
+TABLES = {
+    "faults.yaml": (VALID,),
+    "faults_attested.yaml": (ATTESTED,),
+    "faults_trusted_root.yaml": (TRUST_ROOT, of_match("p")),
+    "faults_tuf.yaml": (TUF, of_match("p")),
+}
+"""Cases, and the documents of which the first has one thing changed."""
+
+
+def cases() -> list[tuple[str, dict[str, Any]]]:
+    folder = Path(__file__).parent
+    return [(table, case) for table in TABLES for case in yaml.safe_load((folder / table).read_text(encoding="utf-8"))]
+
+
+CASES = cases()
 
 
 def in_full(fault: str) -> str:
-    whole = fault.replace("not supported yet", f"not supported yet by tidewaiter {__version__}")
+    whole = fault.replace(": not supported", f": not supported by tidewaiter {__version__}")
     return f"policies/prod.yaml:{whole}"
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=[case["name"] for case in FAULTS])
-def test_the_valid_policy_with_one_tweak_is_refused(case: dict[str, Any]) -> None:
-    assert faults(tweaked(case["old"], case["new"])) == [in_full(fault) for fault in case["faults"]]
+@pytest.mark.parametrize(("table", "case"), CASES, ids=[f"{table}: {case['name']}" for table, case in CASES])
+def test_what_is_valid_with_one_tweak_is_refused(table: str, case: dict[str, Any]) -> None:
+    base, *others = TABLES[table]
+    assert faults(tweaked(case["old"], case["new"], base), *others) == [in_full(fault) for fault in case["faults"]]
 
 
 def test_no_tweak_is_without_a_fault_and_none_is_there_twice() -> None:
-    assert all(case["faults"] for case in FAULTS)
-    assert len({(case["old"], case["new"]) for case in FAULTS}) == len(FAULTS)
+    assert all(case["faults"] for _, case in CASES)
+    assert len({(table, case["old"], case["new"]) for table, case in CASES}) == len(CASES)
 
 
-def test_the_valid_policy_has_no_fault() -> None:
-    assert faults(VALID) == []
+@pytest.mark.parametrize("documents", TABLES.values(), ids=TABLES)
+def test_what_is_tweaked_has_no_fault(documents: tuple[str, ...]) -> None:
+    assert faults(*documents) == []
 
 
 def test_a_policy_in_json_is_read_like_one_in_yaml() -> None:
@@ -92,7 +119,7 @@ def test_all_faults_of_all_documents_are_told_at_once() -> None:
 
 
 def test_every_faulty_key_file_of_a_policy_is_told() -> None:
-    found = faults(VALID, key_files={"night.pub": "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----"})
+    found = faults(VALID, files={"night.pub": "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----"})
     assert (
         found[0]
         == "policies/prod.yaml:24: spec.images.authorities[0].key.file: cannot be read: No such file or directory"
@@ -103,7 +130,7 @@ def test_every_faulty_key_file_of_a_policy_is_told() -> None:
 
 
 def test_a_key_file_that_is_not_ascii_is_told() -> None:
-    found = faults(VALID, key_files=KEY_FILES | {"night.pub": "ключ"})
+    found = faults(VALID, files=KEY_FILES | {"night.pub": "ключ"})
     assert [fault.rpartition(": ")[0] for fault in found] == [
         "policies/prod.yaml:28: spec.images.authorities[1].key.file"
     ]
@@ -111,10 +138,10 @@ def test_a_key_file_that_is_not_ascii_is_told() -> None:
 
 def test_one_key_written_in_two_ways_is_still_one_key() -> None:
     rewrapped = KEY.replace("\n", "\r\n")
-    assert faults(VALID, key_files={"release.pub": KEY, "night.pub": rewrapped}) == [
+    assert faults(VALID, files={"release.pub": KEY, "night.pub": rewrapped}) == [
         "policies/prod.yaml:28: spec.images.authorities[1].key: the same key as that of authority release"
     ]
-    assert faults(VALID, key_files={"release.pub": KEY, "night.pub": OTHER_KEY}) == []
+    assert faults(VALID, files={"release.pub": KEY, "night.pub": OTHER_KEY}) == []
 
 
 def test_a_text_that_cannot_be_written_down_is_a_fault_too() -> None:
@@ -123,129 +150,30 @@ def test_a_text_that_cannot_be_written_down_is_a_fault_too() -> None:
     assert [path for path, _ in findings_of(caught.value)] == [("name",)]
 
 
-UNSUPPORTED_TWEAKS = {
-    "spec.images.authorities[].keyless": (
-        "key: {file: night.pub}",
-        'keyless: {issuer: "https://issuer.example.com", subject: me@example.com}',
-        "28: spec.images.authorities[1].keyless",
-    ),
-    "spec.images.authorities[].trustRoot": (
-        "annotations: {team: red}",
-        "trustRoot: public-good",
-        "26: spec.images.authorities[0].trustRoot",
-    ),
-    "spec.images.authorities[].timestamp": (
-        "annotations: {team: red}",
-        "timestamp: Required",
-        "26: spec.images.authorities[0].timestamp",
-    ),
-    "spec.images.authorities[].transparencyLog": (
-        "transparencyLog: NotRequired",
-        "transparencyLog: Required",
-        "25: spec.images.authorities[0].transparencyLog",
-    ),
-    "spec.images.authorities[].key.secretRef": (
-        "key: {file: night.pub}",
-        "key: {secretRef: {name: keys, key: night.pub}}",
-        "28: spec.images.authorities[1].key.secretRef",
-    ),
-    "spec.images.authorities[].repository": (
-        "annotations: {team: red}",
-        "repository: registry.example.com/signatures",
-        "26: spec.images.authorities[0].repository",
-    ),
-    "spec.images.verify[].acceptIndexSignature": (
-        "acceptIndexSignature: false",
-        "acceptIndexSignature: true",
-        "33: spec.images.verify[0].acceptIndexSignature",
-    ),
-    "spec.images.verify[].attestations": (
-        "acceptIndexSignature: false",
-        "attestations: [{type: vuln, from: [night], maxAge: 168h, conditions: ['true']}]",
-        "33: spec.images.verify[0].attestations",
-    ),
-    "spec.images.baseImages": (
-        "unmatched: Deny",
-        "baseImages: {allow: [registry.example.com/base/*]}",
-        "34: spec.images.baseImages",
-    ),
-    "spec.containers.podSecurity": (
-        "readOnlyRootFilesystem: true",
-        "podSecurity: {level: restricted, version: v1.37}",
-        "39: spec.containers.podSecurity",
-    ),
-    "spec.exemptions": (
-        "  onError: Deny",
-        (
-            "  exemptions: [{reason: OPS-17, expires: 2027-01-01T00:00:00Z, codes: [NOT_SIGNED], "
-            'images: ["registry.example.com/agent/*"], namespaces: [legacy]}]'
-        ),
-        "15: spec.exemptions",
-    ),
-}
-"""`certificateTransparency` is left out: it belongs to keyless authorities, which are unsupported as a whole."""
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1s", timedelta(seconds=1)),
+        ("90m", timedelta(minutes=90)),
+        ("1h30m", timedelta(minutes=90)),
+        ("0h0m5s", timedelta(seconds=5)),
+        ("168h", timedelta(days=7)),
+        ("876000h", MAX_DURATION),
+    ],
+)
+def test_a_duration_is_written_in_hours_minutes_and_seconds(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
 
 
-def test_every_unsupported_field_has_its_tweak() -> None:
-    fields = {field for field, _ in UNSUPPORTED}
-    assert fields - {"spec.images.authorities[].certificateTransparency"} == set(UNSUPPORTED_TWEAKS)
+@pytest.mark.parametrize(
+    "text", ["", "h", "1", "1d", "-1h", "1.5h", " 1h", "1h\n", "1H", "\u0661h", "0s", "9" * 10 + "h"]
+)
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as 168h or 1h30m, found "):
+        duration(text)
 
 
-@pytest.mark.parametrize(("old", "new", "place"), UNSUPPORTED_TWEAKS.values(), ids=UNSUPPORTED_TWEAKS)
-def test_a_field_without_an_engine_is_refused_and_never_ignored(old: str, new: str, place: str) -> None:
-    assert faults(tweaked(old, new)) == [in_full(f"{place}: not supported yet")]
-
-
-def test_a_policy_with_every_field_there_is_has_no_fault_but_those_of_missing_engines() -> None:
-    assert faults(EVERY_FIELD) == [
-        in_full(f"{place}: not supported yet")
-        for place in (
-            "21: spec.images.authorities[0].repository",
-            "23: spec.images.authorities[1].keyless",
-            "27: spec.images.authorities[1].trustRoot",
-            "28: spec.images.authorities[1].transparencyLog",
-            "30: spec.images.authorities[1].certificateTransparency",
-            "36: spec.images.verify[0].attestations",
-            "44: spec.images.baseImages",
-            "50: spec.containers.podSecurity",
-            "51: spec.exemptions",
-        )
-    ]
-
-
-def test_the_policy_with_every_field_has_every_field() -> None:
-    known = {line.split("`")[1] for line in reference().splitlines() if line.startswith("| `")}
-    assert known - set(fields_of(yaml.safe_load(EVERY_FIELD), "")) == {
-        "metadata.labels",
-        "metadata.annotations",
-        "spec.match.namespaceSelector.matchExpressions",
-        "spec.match.namespaceSelector.matchExpressions[].key",
-        "spec.match.namespaceSelector.matchExpressions[].operator",
-        "spec.match.namespaceSelector.matchExpressions[].values",
-        "spec.images.authorities[].key.file",
-        "spec.images.authorities[].key.secretRef",
-        "spec.images.authorities[].key.secretRef.name",
-        "spec.images.authorities[].key.secretRef.key",
-        "spec.images.authorities[].keyless.subjectPattern",
-    }
-
-
-def fields_of(value: Any, path: str) -> Iterator[str]:
-    """The paths of all fields, as the reference writes them."""
-    for key, inner in value.items() if isinstance(value, dict) else ():
-        yield f"{path}{key}"
-        for item in inner if isinstance(inner, list) else [inner]:
-            yield from fields_of(item, f"{path}{key}[]." if isinstance(inner, list) else f"{path}{key}.")
-
-
-def test_certificate_transparency_of_a_keyless_authority_is_refused_as_well() -> None:
-    keyless = 'keyless: {issuer: "https://issuer.example.com", subject: a}\n      certificateTransparency: Required'
-    assert faults(tweaked("key: {file: night.pub}", keyless)) == [
-        in_full("28: spec.images.authorities[1].keyless: not supported yet"),
-        in_full("29: spec.images.authorities[1].certificateTransparency: not supported yet"),
-    ]
-
-
-def test_a_field_without_an_engine_may_say_that_nothing_is_asked() -> None:
-    nothing = "timestamp: NotRequired\n      certificateTransparency: NotRequired"
-    assert faults(tweaked("transparencyLog: NotRequired", f"transparencyLog: NotRequired\n      {nothing}")) == []
+@pytest.mark.parametrize("text", ["876000h1s", "999999999h", "999999999h" * 100])
+def test_a_duration_beyond_all_dates_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected at most 876000h, a hundred years, found "):
+        duration(text)

@@ -6,11 +6,8 @@ from tests.policy.writing import DIGEST, KEY, VALID, book, of_images, policy, tw
 from webhook.checks.rules import ContainerRules
 from webhook.codes import Code
 from webhook.images import Digest, ImageReference, PinnedImage, parse
-from webhook.policy.compile import compiled
-from webhook.policy.documents import load
-from webhook.policy.model import ClusterPodPolicy
 from webhook.policy.rules import ImageJudgement, ImageRules, Unmatched
-from webhook.signatures.verify import Requirement
+from webhook.signatures.authorities import Requirement
 from webhook.verdict import Mode, Violation
 
 OTHER = f"sha256:{'b' * 64}"
@@ -247,6 +244,12 @@ def entry_key(images: str) -> str:
     return rules(images).entries[0].key
 
 
+def required(images: str) -> Requirement:
+    requirement = rules(images).entries[0].requirement
+    assert requirement is not None
+    return requirement
+
+
 def one_entry(signatures: str = "{}", name: str = "a", authority: str = "{name: k, key: {file: release.pub}}") -> str:
     return (
         f"authorities: [{authority}, {{name: m, key: {{file: night.pub}}}}], "
@@ -274,29 +277,20 @@ def test_the_key_of_an_entry_changes_with_all_that_its_outcome_depends_on(other:
 
 
 def test_an_entry_requires_the_authorities_that_it_names() -> None:
-    requirement = rules(one_entry("{minimum: 1, from: [m]}")).entries[0].requirement
+    requirement = required(one_entry("{minimum: 1, from: [m]}"))
     assert requirement.minimum == 1
     assert [authority.name for authority in requirement.authorities] == ["m"]
 
 
 def test_an_entry_that_names_no_authority_takes_any_of_the_policy() -> None:
-    requirement = rules(one_entry("{minimum: 2}")).entries[0].requirement
+    requirement = required(one_entry("{minimum: 2}"))
     assert requirement.minimum == 2
     assert [authority.name for authority in requirement.authorities] == ["k", "m"]
 
 
-def test_an_entry_that_asks_for_no_signatures_is_never_fulfilled_by_some() -> None:
-    entry = "{name: a, images: [ghcr.io/**], attestations: [{type: vuln}]}"
-    text = of_images(f"{{authorities: [{{name: k, key: {{file: release.pub}}}}], verify: [{entry}]}}")
-    (document,) = load("f.yaml", text.encode())
-    images = compiled(document, ClusterPodPolicy.model_validate(document.value), lambda _: KEY.encode()).images
-    assert images is not None
-    assert images.entries[0].requirement == Requirement(1, ())
-
-
 def test_annotations_belong_to_their_authority() -> None:
     authority = "{name: k, key: {file: release.pub}, annotations: {team: red}}"
-    k, m = rules(one_entry(authority=authority)).entries[0].requirement.authorities
+    k, m = required(one_entry(authority=authority)).authorities
     assert (k.annotations, m.annotations) == ({"team": "red"}, {})
 
 

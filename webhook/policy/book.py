@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from hashlib import sha256
 
 from webhook.checks import Check
 from webhook.checks.rules import ContainerRules
+from webhook.policy.content import content_hash
 from webhook.policy.matching import Match
 from webhook.policy.rules import ImageRules
+from webhook.policy.trust_roots import TrustRootSource
 from webhook.verdict import Mode
 
 REMEMBERED_NAMESPACES = 4096
@@ -66,9 +67,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Book:
-    """A set of policies with distinct names, kept in the order of their names."""
+    """A set of policies with distinct names, kept in the order of their names, and the trust roots beside them."""
 
     policies: tuple[Policy, ...]
+    trust_roots: Mapping[str, TrustRootSource] = field(default_factory=dict)
     _named: Callable[[str], Selection] = field(init=False, repr=False, compare=False)
     _labelled: Callable[[str, frozenset[tuple[str, str]]], Selection] = field(init=False, repr=False, compare=False)
 
@@ -79,9 +81,9 @@ class Book:
 
     @cached_property
     def generation(self) -> str:
-        """Which content this is: it changes exactly when something that a policy says does."""
-        content = "\n".join(policy.content for policy in self.policies)
-        return sha256(content.encode()).hexdigest()[:_GENERATION_DIGITS]
+        """Which content this is: it changes exactly when something that a policy or a trust root says does."""
+        content = [policy.content for policy in self.policies], self.trust_roots
+        return content_hash(content)[:_GENERATION_DIGITS]
 
     @cached_property
     def needs_labels(self) -> bool:
@@ -90,10 +92,14 @@ class Book:
 
     @cached_property
     def literal_registries(self) -> frozenset[str]:
-        """The registries `host[:port]` that allowlists name without a wildcard."""
-        allowlists = (policy.images.allowlist for policy in self.policies if policy.images)
-        patterns = (pattern for allowlist in allowlists for pattern in allowlist.allow or ())
-        return frozenset(pattern.literal_registry for pattern in patterns if pattern.literal_registry)
+        """The registries `host[:port]` that policies name without a wildcard."""
+        return frozenset[str]().union(*(policy.images.registries for policy in self.policies if policy.images))
+
+    @cached_property
+    def needed_trust_roots(self) -> frozenset[str]:
+        """The names of the trust roots without which some authority cannot vouch."""
+        entries = (entry for policy in self.policies if policy.images for entry in policy.images.all_entries)
+        return frozenset(name for entry in entries for name in entry.trust_roots)
 
     def select(self, namespace: str, labels: Mapping[str, str] | None) -> Selection:
         """The policies that speak about pods of a namespace; `labels` are the namespace's, None where not known.

@@ -9,6 +9,7 @@ from webhook.policy.allowlist import Pattern
 from webhook.policy.book import OnError
 from webhook.policy.collection import Written
 from webhook.policy.documents import Fault
+from webhook.policy.lint_authorities import weak_authorities
 from webhook.policy.matching import Glob
 from webhook.policy.model import Spec
 from webhook.policy.model_images import Images
@@ -39,7 +40,8 @@ def _notices(written: Written) -> list[Notice]:
 
 
 def _fails_open(spec: Spec) -> Iterator[Finding]:
-    if spec.mode is Mode.ENFORCE and spec.on_error is not OnError.DENY and spec.images and spec.images.verify:
+    verified = spec.images is not None and (spec.images.verify or spec.images.base_images)
+    if spec.mode is Mode.ENFORCE and spec.on_error is not OnError.DENY and verified:
         yield ("spec", "onError"), "images run unverified while their registry cannot be asked; Deny refuses them"
 
 
@@ -94,6 +96,9 @@ def _unverified(images: Images) -> Iterator[Finding]:
 
 
 def _unused_authorities(images: Images) -> Iterator[Finding]:
+    """Any authority may prove what an image was built on, so that none is idle where that is asked."""
+    if images.base_images is not None:
+        return
     accepted = set[str]()
     known = [authority.name for authority in images.authorities or ()]
     for entry in images.verify or ():
@@ -152,5 +157,16 @@ RULES: tuple[Callable[[Spec], Iterator[Finding]], ...] = (
     _includes_everything,
     _excludes_nothing,
     _asks_nothing,
-    *map(_of_images, (_any_registry, _anyone, _tags_move, _unverified, _unused_authorities, _never_allowed)),
+    *map(
+        _of_images,
+        (
+            _any_registry,
+            _anyone,
+            _tags_move,
+            _unverified,
+            _unused_authorities,
+            _never_allowed,
+            weak_authorities,
+        ),
+    ),
 )

@@ -65,6 +65,8 @@ class LabelRequirement(Part):
     def between(cls, value: Mapping[str, Any]) -> Iterator[Finding]:
         """Only two of the operators take values."""
         operator = value.get("operator")
+        if not isinstance(operator, str):
+            return
         if operator in {"In", "NotIn"} and "values" not in value:
             yield ("values",), f"is required by operator {operator}"
         if operator in {"Exists", "DoesNotExist"} and "values" in value:

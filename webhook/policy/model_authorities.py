@@ -7,7 +7,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from webhook.policy.part import Finding, Part, exactly_one
-from webhook.policy.texts import Extension, FileName, Issuer, Name, ObjectName, Pem, Repository, Text
+from webhook.policy.texts import (
+    Extension,
+    FileName,
+    Issuer,
+    Name,
+    ObjectName,
+    Pem,
+    Repository,
+    Subject,
+    SubjectPattern,
+    Text,
+)
 
 
 class Demand(StrEnum):
@@ -48,14 +59,17 @@ class Keyless(Part):
     """Who may sign with a certificate instead of a key."""
 
     issuer: Issuer = Field(description="URL of the OIDC issuer that vouches for the identity; exact.")
-    subject: Text | None = Field(
+    subject: Subject | None = Field(
         None, description="The identity in the certificate; exact. Either this or `subjectPattern` is there."
     )
-    subject_pattern: Text | None = Field(
-        None, description="A linear-time regular expression that matches the whole identity."
+    subject_pattern: SubjectPattern | None = Field(
+        None, description="A regular expression of RE2, in linear time, that matches the whole identity."
     )
     extensions: dict[Extension, Text] | None = Field(
-        None, min_length=1, description="Values that extensions of the certificate must have; exact. Absent: any."
+        None,
+        min_length=1,
+        description="Values that Fulcio's extensions of the certificate must have, such as `sourceRepositoryURI`; "
+        "exact. Absent: any.",
     )
 
     @classmethod
@@ -75,13 +89,20 @@ class Authority(Part):
         min_length=1,
         description="Annotations that the signature must carry, with exactly these values. Absent: none.",
     )
-    repository: Repository | None = Field(None, description="Where the signatures lie. Absent: beside the image.")
+    repository: Repository | None = Field(
+        None,
+        description="The one repository `registry/path` in which its signatures and attestations lie. "
+        "Absent: beside the image.",
+    )
     trust_root: ObjectName | None = Field(
-        None, description="Trust root of certificates and logs. Absent: `public-good`."
+        None,
+        description="The trust root whose authorities and logs count: `public-good`, a `TrustRoot`, or one of a flag. "
+        "Absent: `public-good`.",
     )
     transparency_log: _Demand | None = Field(
         None,
-        description="Whether a log must hold the signature. Absent: Required for keyless, else NotRequired.",
+        description="Whether a log must hold the signature. Keyless needs one trusted time, whether from a log or from "
+        "a timestamp. Absent: Required for keyless, else NotRequired.",
     )
     timestamp: _Demand | None = Field(
         None, description="Whether a timestamp authority must date it. Absent: NotRequired."
@@ -92,10 +113,7 @@ class Authority(Part):
 
     @classmethod
     def between(cls, value: Mapping[str, Any]) -> Iterator[Finding]:
-        """A key or an identity; and what an identity's certificate must come with."""
+        """A key or an identity; and what only an identity comes with."""
         yield from exactly_one(value, "key", "keyless")
-        keyless = "keyless" in value
-        if keyless and value.get("transparencyLog") == "NotRequired" and value.get("timestamp") != "Required":
-            yield ("transparencyLog",), "keyless needs a trusted time: one of transparencyLog and timestamp Required"
-        if not keyless and value.get("certificateTransparency") == "Required":
+        if "keyless" not in value and value.get("certificateTransparency") == "Required":
             yield ("certificateTransparency",), "a key has no certificate; leave it out"

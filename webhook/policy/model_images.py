@@ -1,7 +1,7 @@
 """The `images` section of a policy, as written. Every field's description is what the reference shows."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from webhook.policy.part import (
 )
 from webhook.policy.rules import Tags, Unmatched
 from webhook.policy.texts import (
+    ConditionText,
     DigestText,
     Duration,
     ImagePattern,
@@ -27,6 +28,8 @@ from webhook.policy.texts import (
     Predicate,
     Text,
 )
+from webhook.signatures.predicate_types import VULNERABILITIES, predicate_types
+from webhook.signatures.vulnerabilities import Severity
 
 
 class Vouching(Part):
@@ -55,7 +58,7 @@ class Allowance(Part):
 class Vulnerabilities(Part):
     """What a vulnerability report may say."""
 
-    max_severity: Literal["negligible", "low", "medium", "high", "critical"] = Field(
+    max_severity: Annotated[Severity, Field(strict=False)] = Field(
         description="The worst that is accepted; an unknown severity counts as critical."
     )
     ignore_unfixed: bool = Field(
@@ -65,6 +68,11 @@ class Vulnerabilities(Part):
         None, description="Vulnerabilities that are accepted, each with an end. Absent: none."
     )
 
+    @classmethod
+    def between(cls, value: Mapping[str, Any]) -> Iterator[Finding]:
+        """Of two ends of one allowance, nobody knows which was meant."""
+        yield from duplicates((("allow", i, "id"), allowance.get("id")) for i, allowance in mappings(value, "allow"))
+
 
 class Attestation(Vouching):
     """A signed statement about the image."""
@@ -73,8 +81,10 @@ class Attestation(Vouching):
         description="`vuln`, `cyclonedx`, `spdx`, `slsaprovenance`, `openvex`, or the URI of any predicate type."
     )
     max_age: Duration | None = Field(None, description="How old it may be, such as 168h. Absent: any age.")
-    conditions: Items[Text] | None = Field(
-        None, description="CEL over `predicate`, `statement` and `image`; all true. Absent: none."
+    conditions: Items[ConditionText] | None = Field(
+        None,
+        description="CEL over `predicate`, `statement` and `image` (`registry`, `repository`, `digest`, `name`); all "
+        "true. Without `map` and `filter`, and over lists of at most 10,000 items. Absent: none.",
     )
     vulnerabilities: Vulnerabilities | None = Field(
         None, description="What a report of type vuln may say. Absent: anything."
@@ -82,8 +92,11 @@ class Attestation(Vouching):
 
     @classmethod
     def between(cls, value: Mapping[str, Any]) -> Iterator[Finding]:
-        """`vulnerabilities` reads reports of one type."""
-        if "vulnerabilities" in value and value.get("type") != "vuln":
+        """`vulnerabilities` reads reports of these types alone."""
+        written = value.get("type")
+        if "vulnerabilities" in value and not (
+            isinstance(written, str) and predicate_types(written) <= VULNERABILITIES
+        ):
             yield ("vulnerabilities",), "is for attestations of type vuln"
 
 
@@ -96,7 +109,9 @@ class VerifyEntry(Part):
         None, description="Signatures that are required. Absent: none; then there are `attestations`."
     )
     accept_index_signature: bool = Field(
-        default=False, description="Whether the signature of a multi-platform index vouches for its images."
+        default=False,
+        description="Whether the signature of a multi-platform index vouches for its images. The index is the one that "
+        "the tag beside the image's digest names.",
     )
     attestations: Items[Attestation] | None = Field(
         None, description="Attestations that are required, all of them. Absent: none."
@@ -109,9 +124,11 @@ class VerifyEntry(Part):
 
 
 class BaseImages(Part):
-    """What images may be built on."""
+    """What images may be built on, proved by their layers, or by SLSA provenance of any of the authorities."""
 
-    allow: Items[ImagePattern] = Field(description="Patterns of the base images that are accepted.")
+    allow: Items[ImagePattern] = Field(
+        description="Patterns of the base images that are accepted; all images among the materials of provenance too."
+    )
 
 
 class Images(Part):

@@ -14,41 +14,64 @@ from pydantic.fields import FieldInfo
 
 from webhook.codes import Code
 from webhook.policy.model import API_VERSION, KIND, ClusterPodPolicy
+from webhook.policy.model_trust_root import KIND as TRUST_ROOT
+from webhook.policy.model_trust_root import TrustRoot
 from webhook.policy.part import Part
 from webhook.policy.unsupported import UNSUPPORTED
 
 _HEAD = f"""# Policy reference
 
-Every field of `{KIND}` (`{API_VERSION}`). This page is made by `python -m webhook.policy.reference`
-from the models: a field's text stands at its definition in `webhook/policy/model*.py`.
+Every field of `{KIND}` and of `{TRUST_ROOT}` (`{API_VERSION}`). This page is made by
+`python -m webhook.policy.reference` from the models: a field's text stands at its definition in
+`webhook/policy/model*.py`.
 
 Everything is strict. An unknown field, a value of another type (`"true"` for `true`), a duplicate key or name, a list
 or selector that is written but empty: each is a fault, and policies with a fault are not used. All faults are told at
 once, each with file, line and field.
-
+"""
+_TABLE = """
 | field | type | absent means | meaning |
 |---|---|---|---|
 """
+SECTIONS: tuple[tuple[type[Part], str], ...] = (
+    (ClusterPodPolicy, f"\n## {KIND}\n\nWhat pods and their images must be like.\n"),
+    (
+        TrustRoot,
+        f"""
+## {TRUST_ROOT}
+
+Whose certificates, logs and timestamps count for keyless signatures, and for keys whose log or timestamp is Required.
+It stands in the files of policies, beside the policies whose authorities name it. Sigstore's own, `public-good`, is
+built in; a {TRUST_ROOT} of that name replaces it.
+""",
+    ),
+)
+"""The kinds, each with what stands above its table."""
+
 _REFUSED = " *Not supported by this version: a policy that has it is refused.*"
-_REFUSED_BUT = " *Not supported by this version: a policy in which it is not {} is refused.*"
 _NAMES = {str: "text", int: "whole number", bool: "true or false", datetime: "time", Code: "code"}
-_UNSUPPORTED = dict(UNSUPPORTED)
 
 
 def reference() -> str:
     """The whole document."""
-    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in _rows(ClusterPodPolicy, ""))
+    return _HEAD + "".join(f"{head}{_TABLE}{_table(model)}" for model, head in SECTIONS)
 
 
-def _rows(model: type[Part], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+def _table(model: type[Part]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows(model))
+
+
+def rows(model: type[Part], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Of each field below `prefix`: path, type, what it means that it is absent, and what it means."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         annotation = _bare(field.annotation)
         meaning, _, absent = (field.description or "").partition(" Absent: ")
-        yield f"`{path}`", _type(annotation), _absent(field, absent), f"{meaning}{_refused(path)}"
+        refused = _REFUSED if path in UNSUPPORTED else ""
+        yield f"`{path}`", _type(annotation), _absent(field, absent), f"{meaning}{refused}"
         part, step = _part(annotation)
         if part is not None:
-            yield from _rows(part, f"{path}{step}.")
+            yield from rows(part, f"{path}{step}.")
 
 
 def _bare(annotation: Any) -> Any:
@@ -70,7 +93,7 @@ def _type(annotation: Any) -> str:
             item = _bare(arguments[0])
             return "list" if _is_part(item) else f"list of {_type(item)}"
         case origin if origin is dict:
-            return "mapping of text to text"
+            return "mapping" if arguments[1] is Any else "mapping of text to text"
     if issubclass(annotation, StrEnum) and annotation not in _NAMES:
         return ", ".join(f"`{value}`" for value in annotation)
     return "mapping" if _is_part(annotation) else _NAMES[annotation]
@@ -99,13 +122,6 @@ def _absent(field: FieldInfo, absent: str) -> str:
 
 def _code(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _refused(path: str) -> str:
-    if path not in _UNSUPPORTED:
-        return ""
-    harmless = _UNSUPPORTED[path]
-    return _REFUSED_BUT.format(_code(harmless[0])) if harmless else _REFUSED
 
 
 if __name__ == "__main__":

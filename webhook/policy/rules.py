@@ -13,7 +13,9 @@ from functools import lru_cache
 from webhook.codes import Code
 from webhook.images import ImageReference, PinnedImage
 from webhook.policy.allowlist import Allowlist, Pattern
-from webhook.signatures.verify import Requirement
+from webhook.policy.base_images import BaseImageRule
+from webhook.signatures.attestations import AttestationRule
+from webhook.signatures.authorities import Authority, Requirement, needs_trust_root
 from webhook.verdict import Mode, Violation
 
 REMEMBERED_IMAGES = 1024
@@ -39,20 +41,37 @@ class Unmatched(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifyEntry:
-    """Who must vouch for the images that the patterns match.
+    """What must vouch for the images that the patterns match: signatures, attestations, or what it was built on.
 
-    `key` is the same for all entries whose verification means the same, whatever they are called: it names keys by
-    fingerprint, with annotations, and the minimum.
+    `key` is the same for all entries whose verification means the same, whatever they are called and speak about.
+    `requirement` None asks for no signatures. An entry with `base_images` speaks about every image. `trust_roots` are
+    the names, in order, of those that its authorities need.
     """
 
     name: str
     key: str
-    requirement: Requirement
+    requirement: Requirement | None
     images: tuple[Pattern, ...] = ()
+    attestations: tuple[AttestationRule, ...] = ()
+    base_images: BaseImageRule | None = None
+    accept_index_signature: bool = False
+    trust_roots: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        needed = {authority.trust_root for authority in self.authorities if needs_trust_root(authority)}
+        object.__setattr__(self, "trust_roots", tuple(sorted(needed)))
+
+    @property
+    def authorities(self) -> tuple[Authority, ...]:
+        """All that it may ask, each once."""
+        requirements = (self.requirement, *(rule.requirement for rule in self.attestations))
+        asked = [authority for one in requirements if one is not None for authority in one.authorities]
+        asked += self.base_images.authorities if self.base_images else ()
+        return tuple({authority.name: authority for authority in asked}.values())
 
     def speaks_about(self, image: ImageReference) -> bool:
         """Whether it must hold for this image."""
-        return any(pattern.matches(image) for pattern in self.images)
+        return self.base_images is not None or any(pattern.matches(image) for pattern in self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +90,10 @@ class ImageJudgement:
 
 @dataclass(frozen=True)
 class ImageRules:
-    """The `images` section of one policy, compiled. `unmatched` is what the policy means, defaults applied."""
+    """The `images` section of one policy, compiled. `unmatched` is what the policy means, defaults applied.
+
+    `base_images` is an entry beside those of `verify`: it makes no image one that an entry speaks about.
+    """
 
     allowlist: Allowlist = _ANY_REGISTRY
     deny_digests: frozenset[str] = frozenset()
@@ -79,10 +101,26 @@ class ImageRules:
     require_fully_qualified: bool = False
     entries: tuple[VerifyEntry, ...] = ()
     unmatched: Unmatched = Unmatched.ALLOW
+    base_images: VerifyEntry | None = None
     _judge: Callable[[ImageReference, bool], ImageJudgement] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_judge", lru_cache(REMEMBERED_IMAGES)(self._judged))
+
+    @property
+    def all_entries(self) -> tuple[VerifyEntry, ...]:
+        """Those of `verify`, and that of base images."""
+        return self.entries if self.base_images is None else (*self.entries, self.base_images)
+
+    @property
+    def registries(self) -> frozenset[str]:
+        """The registries `host[:port]` that it names without a wildcard: of images, base images and signatures."""
+        base_images = [entry.base_images.allow for entry in self.all_entries if entry.base_images]
+        patterns = [pattern for allow in (self.allowlist.allow or (), *base_images) for pattern in allow]
+        repositories = [authority.repository for entry in self.all_entries for authority in entry.authorities]
+        named = [pattern.literal_registry for pattern in patterns]
+        named += [repository.partition("/")[0] for repository in repositories]
+        return frozenset(registry for registry in named if registry)
 
     def judge(self, image: ImageReference, *, pinning: bool = False) -> ImageJudgement:
         """The judgement of one image; with `pinning` a tag counts as the digest that it is about to be replaced by."""
@@ -101,6 +139,8 @@ class ImageRules:
         if finding := self._finding(image, entries, tag_refused=tagged and not pinning and self.tags is Tags.PINNED):
             return ImageJudgement((finding,))
         notices = (_may_move(str(image)),) if tagged and not pinning else ()
+        if self.base_images is not None:
+            entries = (*entries, self.base_images)
         return ImageJudgement(notices, entries, resolve=tagged and bool(entries or self.deny_digests))
 
     def _finding(

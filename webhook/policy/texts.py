@@ -5,16 +5,23 @@ Grammars of names and labels are Kubernetes' own (apimachinery `util/validation`
 
 import re
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
 from webhook.codes import Code
 from webhook.images import Digest
-from webhook.policy.allowlist import Pattern
-from webhook.policy.part import did_you_mean, shown
+from webhook.policy.allowlist import Pattern, PatternError
+from webhook.policy.part import did_you_mean, listed, shown
+from webhook.signatures.attestations import Condition
+from webhook.signatures.bundle import SIGNATURE_PREDICATE
+from webhook.signatures.identities import EXTENSIONS, Identity
 from webhook.signatures.keys import PublicKey
+from webhook.signatures.predicate_types import PREDICATE_TYPES
+
+MAX_DURATION = timedelta(hours=876_000)
+"""Hundred years: what lies longer ago than that has no date that can be computed with."""
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LABEL_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
@@ -24,7 +31,9 @@ _NAMESPACE_GLOB = re.compile(r"[a-z0-9*-]{1,63}", re.ASCII)
 _LABEL_KEY = re.compile(rf"(?:(?P<prefix>[^/]*)/)?{_LABEL_NAME}", re.ASCII)
 _LABEL_VALUE = re.compile(rf"(?:{_LABEL_NAME})?", re.ASCII)
 _CAPABILITY = re.compile(r"[A-Z_]+", re.ASCII)
-_DURATION = re.compile(r"(?:[0-9]{1,9}(?:h|m|s))+", re.ASCII)
+_DURATION = re.compile(r"(?:[0-9]{1,9}[hms])+", re.ASCII)
+_DURATION_PART = re.compile(r"([0-9]+)([hms])", re.ASCII)
+_SECONDS = {"h": 3600, "m": 60, "s": 1}
 _POD_SECURITY_VERSION = re.compile(r"latest|v1\.(?:0|[1-9][0-9]{0,2})", re.ASCII)
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -32,23 +41,8 @@ _TIMESTAMP = re.compile(
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.ASCII)
 _MAX_SUBDOMAIN = 253
 _MAX_FILE_NAME = 4096
-_PREDICATES = ("vuln", "cyclonedx", "spdx", "slsaprovenance", "openvex")
-_EXTENSIONS = (
-    "buildConfigDigest",
-    "buildConfigURI",
-    "buildSignerDigest",
-    "buildSignerURI",
-    "buildTrigger",
-    "runInvocationURI",
-    "runnerEnvironment",
-    "sourceRepositoryDigest",
-    "sourceRepositoryIdentifier",
-    "sourceRepositoryOwnerIdentifier",
-    "sourceRepositoryOwnerURI",
-    "sourceRepositoryRef",
-    "sourceRepositoryURI",
-    "sourceRepositoryVisibilityAtSigning",
-)  # Fulcio, docs/oid-info.md, 1.3.6.1.4.1.57264.1.9 to .22
+_SOME_ISSUER = "https://issuer.example.com"
+_SOME_SUBJECT = "someone@example.com"
 
 
 def _dns_label(text: str) -> str:
@@ -96,9 +90,13 @@ def _pattern(text: str) -> str:
 
 
 def _repository(text: str) -> str:
-    if "*" in text:
-        raise ValueError(f"expected one repository, without '*', found {shown(text)}")
-    return _pattern(text)
+    """A pattern that stands for one repository. Where the text may hold a password, it is not quoted."""
+    if "/" not in text or set("*@") & set(text) or "://" in text:
+        raise ValueError("expected one repository, such as registry.example.com/signatures")
+    try:
+        return _pattern(text)
+    except PatternError as error:
+        raise ValueError(f"expected one repository: {str(error).removeprefix('pattern ')}") from error
 
 
 def _digest(text: str) -> str:
@@ -130,9 +128,19 @@ def _capability(text: str) -> str:
     return text
 
 
-def _duration(text: str) -> str:
-    if not _DURATION.fullmatch(text) or not text.strip("0hms"):
+def duration(text: str) -> timedelta:
+    """How long `1h30m` is. Raises `ValueError`."""
+    parts = _DURATION_PART.findall(text) if _DURATION.fullmatch(text) else ()
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if not seconds:
         raise ValueError(f"expected a duration such as 168h or 1h30m, found {shown(text)}")
+    if seconds > MAX_DURATION.total_seconds():
+        raise ValueError(f"expected at most 876000h, a hundred years, found {shown(text)}")
+    return timedelta(seconds=seconds)
+
+
+def _duration(text: str) -> str:
+    duration(text)
     return text
 
 
@@ -143,21 +151,46 @@ def _pod_security_version(text: str) -> str:
 
 
 def _predicate(text: str) -> str:
-    if text not in _PREDICATES and not _URI.fullmatch(text):
-        expected = f"expected {', '.join(_PREDICATES)} or the URI of a predicate type"
-        raise ValueError(f"{expected}, found {shown(text)}{did_you_mean(text, _PREDICATES)}")
+    if text not in PREDICATE_TYPES and not _URI.fullmatch(text):
+        expected = f"expected {listed([*PREDICATE_TYPES, 'the URI of a predicate type'])}"
+        raise ValueError(f"{expected}, found {shown(text)}{did_you_mean(text, PREDICATE_TYPES)}")
+    if text == SIGNATURE_PREDICATE:
+        raise ValueError("is the type of signatures, which are asked for by `signatures`")
     return text
 
 
 def _issuer(text: str) -> str:
     if not _URI.fullmatch(text):
         raise ValueError(f"expected the URL of an issuer, found {shown(text)}")
+    Identity(text, subject=_SOME_SUBJECT)
+    return text
+
+
+def _subject(text: str) -> str:
+    Identity(_SOME_ISSUER, subject=_not_blank(text))
+    return text
+
+
+def _subject_pattern(text: str) -> str:
+    Identity(_SOME_ISSUER, subject_pattern=_not_blank(text))
     return text
 
 
 def _extension(text: str) -> str:
-    if text not in _EXTENSIONS:
-        raise ValueError(f"unknown extension {shown(text)}{did_you_mean(text, _EXTENSIONS)}")
+    if text not in EXTENSIONS:
+        raise ValueError(f"unknown extension {shown(text)}{did_you_mean(text, EXTENSIONS)}")
+    return text
+
+
+def condition(text: str) -> Condition:
+    """The condition that a text writes, compiled. Raises `ValueError`."""
+    from webhook.policy.conditions import CelCondition  # noqa: PLC0415 - a library of 4 MB, which few policies need
+
+    return CelCondition.compile(text)
+
+
+def _condition(text: str) -> str:
+    condition(_not_blank(text))
     return text
 
 
@@ -192,6 +225,9 @@ Duration = Annotated[str, AfterValidator(_duration)]
 PodSecurityVersion = Annotated[str, AfterValidator(_pod_security_version)]
 Predicate = Annotated[str, AfterValidator(_predicate)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
+Subject = Annotated[str, AfterValidator(_subject)]
+SubjectPattern = Annotated[str, AfterValidator(_subject_pattern)]
+ConditionText = Annotated[str, AfterValidator(_condition)]
 Extension = Annotated[str, AfterValidator(_extension)]
 FindingCode = Annotated[Code, BeforeValidator(_finding_code)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]

@@ -1,31 +1,41 @@
-"""A document into the model of a policy, or all of its faults with their lines."""
+"""A document into the model of its kind, or all of its faults with their lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
 from webhook.policy.documents import Document, Fault, FaultsError
 from webhook.policy.model import API_VERSION, KIND, ClusterPodPolicy
-from webhook.policy.part import findings_of, shown
+from webhook.policy.model_trust_root import KIND as TRUST_ROOT
+from webhook.policy.model_trust_root import TrustRoot
+from webhook.policy.part import Finding, did_you_mean, findings_of, shown
 from webhook.policy.unsupported import MESSAGE, unsupported
 
+KINDS: dict[str, type[ClusterPodPolicy | TrustRoot]] = {KIND: ClusterPodPolicy, TRUST_ROOT: TrustRoot}
+"""What may stand in a file of policies."""
 
-def validated(document: Document) -> ClusterPodPolicy:
-    """The policy that a document writes. Raises `FaultsError`."""
+
+def validated(document: Document) -> ClusterPodPolicy | TrustRoot:
+    """The policy or trust root that a document writes. Raises `FaultsError`."""
     kind = document.value.get("kind")
-    if kind != KIND:
-        raise FaultsError((document.fault(("kind",), f"expected {KIND} ({API_VERSION}), found {shown(kind)}"),))
-    model: ClusterPodPolicy | None = None
-    findings = []
+    if not isinstance(kind, str) or kind not in KINDS:
+        near = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
+        message = f"expected {KIND} or {TRUST_ROOT} ({API_VERSION}), found {shown(kind)}{near}"
+        raise FaultsError((document.fault(("kind",), message),))
+    model: ClusterPodPolicy | TrustRoot | None = None
+    findings = list(_unsupported(document)) if kind == KIND else []
     try:
-        model = ClusterPodPolicy.model_validate(document.value)
+        model = KINDS[kind].model_validate(document.value)
     except ValidationError as error:
-        findings = findings_of(error)
-    faulty = {path for path, _ in findings}
-    findings += [(path, MESSAGE) for path in unsupported(document.value, faulty)]
+        findings = [*findings_of(error), *findings]
     if model is None or findings:
         raise FaultsError(in_order(document.fault(path, message) for path, message in findings))
     return model
+
+
+def _unsupported(document: Document) -> Iterator[Finding]:
+    for path in unsupported(document.value):
+        yield path, MESSAGE
 
 
 def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
