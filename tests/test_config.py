@@ -56,6 +56,32 @@ def test_what_is_no_file_for_a_host(text: str) -> None:
         config.host_file(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("corp=/etc/corp.json", ("corp", Path("/etc/corp.json"))),
+        ("corp.example=root=1.json", ("corp.example", Path("root=1.json"))),
+        ("trusted_root.json", ("public-good", Path("trusted_root.json"))),
+        ("./a=b.json", ("public-good", Path("./a=b.json"))),
+        ("/etc/a=b.json", ("public-good", Path("/etc/a=b.json"))),
+    ],
+)
+def test_a_trust_root_is_a_file_for_a_name_or_for_public_good(text: str, expected: tuple[str, Path]) -> None:
+    assert config.trust_root(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=f", "corp=", "Corp=f", "-corp=f", "corp-=f", "a..b=f", "x" * 254 + "=f", "c\n=f", "ѕ=f"]
+)
+def test_what_is_no_trust_root(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected NAME=FILE or FILE of a trust root, found "):
+        config.trust_root(text)
+
+
+def test_the_names_of_trust_roots_that_files_give() -> None:
+    assert config.TrustConfig(files=(("corp", Path("a")), ("public-good", Path("b")))).names == {"corp", "public-good"}
+
+
 def test_a_network() -> None:
     assert config.network("fd00::/8") == ip_network("fd00::/8")
 

@@ -1,5 +1,6 @@
 """What a program was started with: flags and environment, read once into frozen values."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -7,9 +8,14 @@ import msgspec
 
 from webhook.errors import ConfigurationError
 from webhook.images import ImageReferenceError, parse_registry
+from webhook.signatures.authorities import PUBLIC_GOOD
 from webhook.verdict import Mode
 
 Network = IPv4Network | IPv6Network
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+"""Of an object, as TrustRoot documents have it too."""
 
 
 class RegistryConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +31,24 @@ class RegistryConfig(msgspec.Struct, frozen=True, kw_only=True):
     allow_addresses: tuple[Network, ...] = ()
 
 
+class TrustConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where trust roots come from, beside policies: `files` are trusted_root.json files by name.
+
+    With `upkeep`, those of TUF repositories are fetched in the background for as long as the program runs, and nothing
+    waits for them; without, once, before anything is judged. `refresh_public_good`: with upkeep, newer copies of the
+    root that is built in are fetched too.
+    """
+
+    files: tuple[tuple[str, Path], ...] = ()
+    upkeep: bool = False
+    refresh_public_good: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that files give."""
+        return frozenset(name for name, _ in self.files)
+
+
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What decisions need: where policies lie, and what happens to a pod that no Enforce or Warn policy matches."""
 
@@ -33,6 +57,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     cap: Mode = Mode.ENFORCE
     pinning: bool = False
     registry: RegistryConfig = RegistryConfig()
+    trust: TrustConfig = TrustConfig()
 
 
 class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +102,16 @@ def host_file(text: str) -> tuple[str, Path]:
     if not equals or not path:
         raise ConfigurationError(f"expected HOST=FILE, found {text!a}")
     return registry_host(host), Path(path)
+
+
+def trust_root(text: str) -> tuple[str, Path]:
+    """`NAME=FILE`; a FILE alone is for public-good. Raises `ConfigurationError`."""
+    name, equals, path = text.partition("=")
+    if not equals or "/" in name:
+        name, path = PUBLIC_GOOD, text
+    if not path or not _NAME.fullmatch(name):
+        raise ConfigurationError(f"expected NAME=FILE or FILE of a trust root, found {text!a}")
+    return name, Path(path)
 
 
 def network(text: str) -> Network:

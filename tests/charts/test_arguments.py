@@ -23,7 +23,8 @@ every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: pat
 @every_values
 def test_arguments_are_flags_of_serve(values: Path, helm: Path) -> None:
     command, *flags = render(helm, values).args
-    known = {option for parameter in main.commands[command].params for option in parameter.opts}
+    parameters = main.commands[command].params
+    known = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {flag.partition("=")[0] for flag in flags} <= known
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -14,8 +15,10 @@ from cryptography import x509
 
 from tests.charts import rendering
 from tests.charts.rendering import AUDIT, CHART, CI_VALUES, NAMESPACE, OPTIONS, POLICY, ROOT, RefusedError, render
+from tests.fakes import sigstore
 from webhook import checks, objects, pods, policy_files
 from webhook.checks.rules import ContainerRules
+from webhook.policy.book import Book
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
 
@@ -117,7 +120,7 @@ def test_it_may_read_namespaces_and_nothing_else(helm: Path) -> None:
 
 def test_policies_become_documents_named_by_their_keys(helm: Path) -> None:
     data = render(helm, POLICY).the("ConfigMap")["data"]
-    assert sorted(data) == ["development.yaml", "production.yaml"]
+    assert sorted(data) == ["development.yaml", "production.yaml", "trust-root_sigstore.yaml"]
     (policy,) = rendering.objects(data["development.yaml"])
     assert policy == {
         "apiVersion": "tidewaiter.dev/v1alpha1",
@@ -129,6 +132,30 @@ def test_policies_become_documents_named_by_their_keys(helm: Path) -> None:
             "images": {"tags": "UnsafeResolved"},
         },
     }
+
+
+def test_trust_roots_become_documents_beside_the_policies(helm: Path) -> None:
+    (document,) = rendering.objects(render(helm, POLICY).the("ConfigMap")["data"]["trust-root_sigstore.yaml"])
+    assert document == {
+        "apiVersion": "tidewaiter.dev/v1alpha1",
+        "kind": "TrustRoot",
+        "metadata": {"name": "sigstore"},
+        "spec": {"tuf": {"url": "https://tuf-repo-cdn.sigstore.dev"}},
+    }
+
+
+def test_a_trusted_root_file_goes_in_as_it_is(each_helm: Path, tmp_path: Path) -> None:
+    content = sigstore.trusted_root()
+    data = render(each_helm, AUDIT, f"--set-json=trustRoots.corp.trustedRoot={content.decode()}").the("ConfigMap")[
+        "data"
+    ]
+    source = _book(data, tmp_path).trust_roots["corp"]
+    assert json.loads(source.content or b"") == json.loads(content)
+
+
+def test_public_good_is_refreshed_unless_values_say_otherwise(helm: Path) -> None:
+    assert "--no-trust-root-refresh" not in render(helm, AUDIT).args
+    assert "--no-trust-root-refresh" in render(helm, OPTIONS).args
 
 
 @pytest.mark.parametrize("values", [AUDIT, POLICY], ids=lambda path: path.name)
@@ -147,11 +174,15 @@ def test_values_in_the_readme_can_be_used(example: str, helm: Path, tmp_path: Pa
 
 def _load(data: dict[str, str], folder: Path) -> list[str]:
     """The names of the policies that `serve` finds in a ConfigMap that is mounted at `folder`."""
+    return sorted(policy.name for policy in _book(data, folder).policies)
+
+
+def _book(data: dict[str, str], folder: Path) -> Book:
     mounted = folder / "policies"
     mounted.mkdir()
     for name, text in data.items():
         (mounted / name).write_text(text, encoding="utf-8")
-    return sorted(policy.name for policy in policy_files.load([mounted]).policies)
+    return policy_files.load([mounted])
 
 
 def test_a_digest_goes_before_a_tag(helm: Path) -> None:
@@ -169,6 +200,10 @@ def test_a_digest_goes_before_a_tag(helm: Path) -> None:
         (("--set=tls.key=-----BEGIN PRIVATE KEY-----",), "tls.existingSecret and tls.cert with tls.key are both set"),
         (("--set-json=policies.starter=null",), "policies is empty"),
         (("--set=mode=policy",), "every pod would be denied"),
+        (
+            ("--set=existingPoliciesConfigMap=ours", "--set=trustRoots.corp.file=corp.json"),
+            "existingPoliciesConfigMap and trustRoots are both set",
+        ),
     ],
 )
 def test_values_that_cannot_work_are_refused_with_what_to_do(

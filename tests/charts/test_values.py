@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OF_PARENT_CHARTS = {"global", "enabled"}
-OPEN = {"policies", "resources", "podDisruptionBudget", "registry.caFiles"}
+OPEN = {"policies", "trustRoots", "resources", "podDisruptionBudget", "registry.caFiles"}
 """Values that are documented as a whole."""
 
 
@@ -133,6 +133,9 @@ def test_chart_image_and_program_have_one_version() -> None:
         ("noMatch=Deny", "noMatch"),
         ("policy.starter.mode=Audit", "policy"),
         ("policies.Starter.mode=Audit", "policies.*Starter"),
+        ("trustRoots.Corp.file=x", "trustRoots.*Corp"),
+        ("trustRoots.corp=x", "trustRoots/corp"),
+        ("trustRootRefresh=never", "trustRootRefresh"),
         ("image.repo=x", "repo"),
         ("image.digest=sha256:0", "digest"),
         ("tls.existingsecret=x", "existingsecret"),

@@ -77,6 +77,7 @@ class Judged(msgspec.Struct, frozen=True):
     help="The weakest finding that makes the exit code 1.",
 )
 @options.namespace_label_option
+@options.trust_root_option
 @options.registry_options
 @options.output_option("table", "json", "yaml")
 def check(
@@ -88,6 +89,7 @@ def check(
     pin: bool,
     fail_on: str,
     namespace_label: tuple[str, ...],
+    trust_root: tuple[str, ...],
     output_format: str,
     **registry: Any,
 ) -> None:
@@ -96,7 +98,7 @@ def check(
     Exit code 0 when all are admitted, 1 when one is denied, 2 for usage and configuration, 3 when something could not
     be found out.
     """
-    config = options.engine_config(policies, no_match, pinning=pin, **registry)
+    config = options.engine_config(policies, no_match, pinning=pin, trust=options.trust_config(trust_root), **registry)
     found = manifests.read(files, namespace)
     labels = options.namespace_labels(namespace_label, found.namespaces)
     judged = asyncio.run(_judge_all(config, labels, found.resources))
@@ -110,7 +112,8 @@ def check(
 async def _judge_all(
     config: EngineConfig, labels: dict[str, dict[str, str]], resources: Sequence[Resource]
 ) -> list[Judged]:
-    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as decider:
+    policies = PolicyFiles(config.policies, config.trust.names)
+    async with engine(config, policies, KnownNamespaces(labels)) as decider:
         turns = asyncio.Semaphore(CONCURRENCY)
         return await asyncio.gather(*(_judge(decider, resource, turns) for resource in resources))
 

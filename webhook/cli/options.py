@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from webhook import config
-from webhook.config import EngineConfig, RegistryConfig
+from webhook.config import EngineConfig, RegistryConfig, TrustConfig
 from webhook.verdict import Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -133,6 +133,23 @@ _REGISTRY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
+trust_root_option = option(
+    "--trust-root",
+    "trust_root",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="A trusted_root.json to use as the trust root of a name, public-good if it has none. Repeatable.",
+)
+"""`--trust-root`, for `trust_config`."""
+
+
+def trust_config(texts: tuple[str, ...], *, upkeep: bool = False, refresh_public_good: bool = False) -> TrustConfig:
+    """The values of `--trust-root`, read. Raises `ConfigurationError`."""
+    return TrustConfig(
+        files=tuple(config.trust_root(text) for text in texts), upkeep=upkeep, refresh_public_good=refresh_public_good
+    )
+
+
 def registry_config(
     docker_config: Path | None,
     registry_ca: tuple[str, ...],
@@ -154,6 +171,7 @@ def engine_config(
     *,
     cap: Mode = Mode.ENFORCE,
     pinning: bool = False,
+    trust: TrustConfig,
     docker_config: Path | None,
     registry_ca: tuple[str, ...],
     insecure_registry: tuple[str, ...],
@@ -166,4 +184,5 @@ def engine_config(
         cap=cap,
         pinning=pinning,
         registry=registry_config(docker_config, registry_ca, insecure_registry, allow_address),
+        trust=trust,
     )

@@ -24,6 +24,7 @@ from webhook.wiring import engine
 @options.no_match_option
 @options.workloads_option
 @options.namespace_label_option
+@options.trust_root_option
 @options.registry_options
 @click.argument("file", type=click.File("rb"))
 def review(
@@ -32,6 +33,7 @@ def review(
     no_match: str,
     workloads: str,
     namespace_label: tuple[str, ...],
+    trust_root: tuple[str, ...],
     **registry: Any,
 ) -> None:
     """Answer one AdmissionReview of FILE (- for standard input) exactly as the server does.
@@ -39,7 +41,7 @@ def review(
     Prints the AdmissionReview that the API server would get. Exit code 0 when it allows, 1 when it denies, 2 for usage
     and configuration, 3 when it denies because something could not be found out.
     """
-    config = options.engine_config(policies, no_match, **registry)
+    config = options.engine_config(policies, no_match, trust=options.trust_config(trust_root), **registry)
     labels = options.namespace_labels(namespace_label)
     try:
         answer = asyncio.run(_answer(config, options.WORKLOADS[workloads], labels, file.read(options.MAX_INPUT_BYTES)))
@@ -52,7 +54,8 @@ def review(
 async def _answer(
     config: EngineConfig, workloads: Mode | None, labels: dict[str, dict[str, str]], body: bytes
 ) -> Answer:
-    async with engine(config, PolicyFiles(config.policies), KnownNamespaces(labels)) as decider:
+    policies = PolicyFiles(config.policies, config.trust.names)
+    async with engine(config, policies, KnownNamespaces(labels)) as decider:
         return await Reviewer(decider, workloads).review(body)
 
 

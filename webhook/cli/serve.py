@@ -55,8 +55,16 @@ from webhook.server.program import run
     show_default=True,
     help="How long requests are still answered after SIGTERM.",
 )
+@options.trust_root_option
+@options.option(
+    "--trust-root-refresh/--no-trust-root-refresh",
+    default=True,
+    show_default=True,
+    help="Fetch newer copies of the trust root public-good, where a policy needs it, from Sigstore's TUF repository.",
+)
 @options.registry_options
 def serve(
+    *,
     policies: tuple[Path, ...],
     no_match: str,
     mode: str,
@@ -69,14 +77,18 @@ def serve(
     client_name: tuple[str, ...],
     kubeconfig: Path | None,
     drain_seconds: float,
+    trust_root: tuple[str, ...],
+    trust_root_refresh: bool,
     **registry: Any,
 ) -> None:
     """Answer the API server's AdmissionReviews.
 
-    Policies and certificates are read again when they change. SIGTERM begins a drain that fails no request.
+    Policies and certificates are read again when they change, trust roots of TUF repositories are fetched anew in time.
+    SIGTERM begins a drain that fails no request.
     """
+    trust = options.trust_config(trust_root, upkeep=True, refresh_public_good=trust_root_refresh)
     settings = ServeConfig(
-        engine=options.engine_config(policies, no_match, cap=options.RELEASE_MODES[mode], **registry),
+        engine=options.engine_config(policies, no_match, cap=options.RELEASE_MODES[mode], trust=trust, **registry),
         bind=config.address(bind),
         health_bind=config.address(health_bind),
         tls_cert=tls_cert,

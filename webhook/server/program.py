@@ -42,14 +42,14 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
     metrics = Metrics(__version__)
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(logs.logging_to(output, metrics.log_lines_dropped))
-        policies = PolicyFiles(config.engine.policies)
+        policies = PolicyFiles(config.engine.policies, config.engine.trust.names)
         namespaces = ClusterNamespaces(clock, config.kubeconfig)
         stack.push_async_callback(namespaces.close)
         told = _Reloads(metrics, clock, namespaces)
         told(Reload(policies.current()))
         if policies.current().needs_labels:
             await namespaces.connect()
-        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces))
+        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces, metrics))
         reviewer = Reviewer(decider, config.workloads)
         service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock))
         watching = asyncio.create_task(policies.watch(config.policy_poll_seconds, told))

@@ -13,6 +13,9 @@
     {{- $faults = append $faults "tls.caBundle is not set: give the certificate of the authority that signed the one in tls.existingSecret (of a self-signed one, itself)" -}}
   {{- end -}}
 {{- end -}}
+{{- if and .Values.existingPoliciesConfigMap .Values.trustRoots -}}
+  {{- $faults = append $faults "existingPoliciesConfigMap and trustRoots are both set: put TrustRoot documents into that ConfigMap" -}}
+{{- end -}}
 {{- if not .Values.existingPoliciesConfigMap -}}
   {{- $acting := 0 -}}
   {{- range .Values.policies -}}
