@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.images import FakeRegistry
+from tests.fakes.images import FakeRegistry, FakeTrustRoots
 from webhook.admission.decide import Decider, Options
 from webhook.admission.verification import Verification
 from webhook.kube.namespaces import KnownNamespaces
@@ -41,13 +41,18 @@ def registry() -> FakeRegistry:
 
 
 @pytest.fixture
+def trust() -> FakeTrustRoots:
+    return FakeTrustRoots()
+
+
+@pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
 
 @pytest.fixture
-async def verification(registry: FakeRegistry, clock: FakeClock) -> AsyncIterator[Verification]:
-    verification = Verification(registry, clock)
+async def verification(registry: FakeRegistry, trust: FakeTrustRoots, clock: FakeClock) -> AsyncIterator[Verification]:
+    verification = Verification(registry, trust, clock)
     yield verification
     await verification.close()
 

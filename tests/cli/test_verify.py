@@ -107,8 +107,8 @@ def test_a_registry_that_is_not_there_is_exit_code_3(key_file: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nginx",), "give either --key or --policy"),
-        (("--key", "{key}", "-p", "{policies}", "nginx"), "give either --key or --policy"),
+        (("nginx",), "give one of --key, --issuer and --policy"),
+        (("--key", "{key}", "-p", "{policies}", "nginx"), "give one of --key, --issuer and --policy"),
         (("--key", "{policies}", "nginx"), "policies.yaml: "),
         (("--key", "{key}", "nginx\n"), "image reference has '\\n'"),
     ],

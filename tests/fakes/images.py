@@ -12,7 +12,9 @@ from webhook.cli.demo.signing import legacy_signature
 from webhook.errors import ImageNotFoundError, NotFoundOutError
 from webhook.images import Digest, ImageReference, PinnedImage
 from webhook.signatures import cosign
+from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Attachment, Evidence, Unanswered
+from webhook.signatures.trust import TrustRoot
 
 
 def key() -> EllipticCurvePrivateKey:
@@ -41,6 +43,8 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.tags: dict[str, str] = {}
         self.found: dict[str, Evidence] = {}
+        self.made_of: dict[str, Contents] = {}
+        self.indexes: dict[str, frozenset[Digest]] = {}
         self.failure: NotFoundOutError | None = None
         self.crash: Exception | None = None
         self.asked: list[str] = []
@@ -60,9 +64,19 @@ class FakeRegistry:
             raise ImageNotFoundError(f"{image} is not in its registry")
         return PinnedImage(image.registry, image.repository, Digest.parse(self.tags[str(image)]))
 
-    async def evidence(self, image: PinnedImage) -> Evidence:
-        await self._answer(f"evidence {image}")
+    async def evidence(self, image: PinnedImage, *, attestations: bool) -> Evidence:
+        await self._answer(f"{'attestations' if attestations else 'evidence'} {image}")
         return self.found.get(str(image), Evidence())
+
+    async def contents(self, image: PinnedImage) -> Contents:
+        await self._answer(f"contents {image}")
+        if str(image) not in self.made_of:
+            raise ImageNotFoundError(f"{image} is not in its registry")
+        return self.made_of[str(image)]
+
+    async def listed(self, image: ImageReference) -> tuple[PinnedImage, frozenset[Digest]]:
+        pinned = await self.resolve(image)
+        return pinned, self.indexes.get(str(pinned), frozenset())
 
     async def _answer(self, question: str) -> None:
         self.asked.append(question)
@@ -77,3 +91,13 @@ def garbage(image: str) -> Attachment:
     """Something that claims to be a signature."""
     annotations = {cosign.SIGNATURE_ANNOTATION: base64.b64encode(b"no signature").decode("ascii")}
     return Attachment(f"tag of {image}", cosign.MEDIA_TYPE, b"{}", annotations)
+
+
+class FakeTrustRoots:
+    """Fills `webhook.admission.ports.TrustRoots`: those that a test puts in."""
+
+    def __init__(self, **roots: TrustRoot) -> None:
+        self.roots: dict[str, TrustRoot] = dict(roots)
+
+    def current(self, name: str) -> TrustRoot | None:
+        return self.roots.get(name)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from webhook.admission.findings import Findings, at, namespace_unknown, no_policy_matches
-from webhook.admission.lookup import Answers, Inquiry, look_up
+from webhook.admission.lookup import Answers, Inquiry, asked_of, look_up
 from webhook.admission.mend import mend
 from webhook.admission.ports import Namespaces, Policies
 from webhook.admission.verification import Verification
@@ -21,7 +21,7 @@ from webhook.images import MAX_LENGTH, ImageReference, ImageReferenceError, Pinn
 from webhook.pods import ImageUse, Pod
 from webhook.policy.book import Policy, Selection
 from webhook.policy.rules import VerifyEntry
-from webhook.signatures.verify import Outcome
+from webhook.signatures.outcome import Outcome
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
 
 MAX_IMAGES = 1_000
@@ -139,7 +139,7 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
                 findings.add(policy, at(use, violation))
         for entry in judgement.entries:
             entries += 1
-            outcome = answers.outcomes[entry.key, pinned]
+            outcome = answers.outcomes[asked_of(entry, image, pinned)]
             if isinstance(outcome, Outcome) and outcome.verified:
                 satisfied.append(outcome)
             else:
@@ -170,10 +170,8 @@ def _violation(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | NotFou
     if isinstance(outcome, NotFoundOutError):
         return _not_found_out(outcome, str(image), entry.name)
     code = outcome.code or Code.NOT_SIGNED
-    signers = [authority.name for authority in entry.requirement.authorities]
-    return Violation(
-        code=code, path="", message=outcome.message, fix=mend(code, image, signers), image=str(image), entry=entry.name
-    )
+    fix = mend(code, image, entry)
+    return Violation(code=code, path="", message=outcome.message, fix=fix, image=str(image), entry=entry.name)
 
 
 def _not_found_out(error: NotFoundOutError, image: str, entry: str) -> Violation:

@@ -14,7 +14,7 @@ from webhook.images import ImageReference, PinnedImage
 from webhook.pods import ImageUse
 from webhook.policy.book import Policy
 from webhook.policy.rules import ImageJudgement, VerifyEntry
-from webhook.signatures.verify import Outcome
+from webhook.signatures.outcome import Outcome
 from webhook.verdict import Mode
 
 AUDIT_WAIT_SECONDS = 1.0
@@ -27,8 +27,8 @@ with more gets through by retries, since what was found out stays known."""
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-EntryOf = tuple[str, PinnedImage]
-"""The key of a verify entry, and the image that it is asked about."""
+EntryOf = tuple[str, PinnedImage, str | None]
+"""The key of a verify entry, the image that it is asked about, and the tag whose index may vouch for it."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +37,12 @@ class Inquiry(msgspec.Struct, frozen=True, gc=False):
     use: ImageUse
     image: ImageReference | None
     asked: Sequence[tuple[Policy, ImageJudgement]] = ()
+
+
+def asked_of(entry: VerifyEntry, image: ImageReference, pinned: PinnedImage) -> EntryOf:
+    """What an entry asks of an image. Its tag matters where the digest beside it may be one platform of an index."""
+    tag = image.tag if entry.accept_index_signature and image.digest is not None else None
+    return entry.key, pinned, tag
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -80,14 +86,14 @@ class _Lookup:
             return
         digests[image] = pinned
         if isinstance(pinned, PinnedImage):
-            self._take_entries(inquiry, pinned)
+            self._take_entries(inquiry, image, pinned)
 
-    def _take_entries(self, inquiry: Inquiry, pinned: PinnedImage) -> None:
+    def _take_entries(self, inquiry: Inquiry, image: ImageReference, pinned: PinnedImage) -> None:
         outcomes = self.answers.outcomes
         for policy, judgement in inquiry.asked:
             for entry in judgement.entries:
-                key = (entry.key, pinned)
-                known = outcomes.get(key) or self._verification.known_outcome(entry, pinned)
+                key = asked_of(entry, image, pinned)
+                known = outcomes.get(key) or self._verification.known_outcome(entry, pinned, key[2])
                 if known is not None:
                     outcomes[key] = known
                 else:
@@ -109,11 +115,11 @@ class _Lookup:
             for inquiry in inquiries:
                 if inquiry.image in self.tags:
                     self.take(inquiry)
-        images = set(islice(dict.fromkeys(pinned for _, pinned in self.entries), MAX_LOOKUPS))
+        images = set(islice(dict.fromkeys(pinned for _, pinned, _ in self.entries), MAX_LOOKUPS))
         within = {key: asked for key, asked in self.entries.items() if key[1] in images}
         outcomes = await _gather(
-            self._verification.outcome(entry, pinned, _until(deadlines[mode]))
-            for (_, pinned), (entry, mode) in within.items()
+            self._verification.outcome(entry, pinned, tag, _until(deadlines[mode]))
+            for (_, pinned, tag), (entry, mode) in within.items()
         )
         self.answers.outcomes.update(zip(within, outcomes, strict=True))
         for key in self.entries.keys() - within.keys():

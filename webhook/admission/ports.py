@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from webhook.images import ImageReference, PinnedImage
+from webhook.images import Digest, ImageReference, PinnedImage
 from webhook.policy.book import Book
+from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence
+from webhook.signatures.trust import TrustRoot
 
 
 class Registry(Protocol):
@@ -15,8 +17,22 @@ class Registry(Protocol):
         """The digest that the tag names now. Raises `NotFoundOutError`."""
         ...
 
-    async def evidence(self, image: PinnedImage) -> Evidence:
-        """All that lies beside the image. A place that cannot be looked at is part of the answer, not an exception."""
+    async def evidence(self, image: PinnedImage, *, attestations: bool) -> Evidence:
+        """All signatures that lie beside the image, and all attestations too where they are asked for.
+
+        A place that cannot be looked at is part of the answer, not an exception.
+        """
+        ...
+
+    async def contents(self, image: PinnedImage) -> Contents:
+        """What the image is made of, on every platform. Raises `NotFoundOutError`."""
+        ...
+
+    async def listed(self, image: ImageReference) -> tuple[PinnedImage, frozenset[Digest]]:
+        """What the tag names now, and the digests that it lists, none unless it is an index.
+
+        Raises `NotFoundOutError`.
+        """
         ...
 
 
@@ -25,6 +41,14 @@ class Policies(Protocol):
 
     def current(self) -> Book:
         """The set of policies that is in force: one immutable snapshot for one decision."""
+        ...
+
+
+class TrustRoots(Protocol):
+    """Where trust roots come from."""
+
+    def current(self, name: str) -> TrustRoot | None:
+        """The trust root of that name; None where there is none, or its time is over."""
         ...
 
 

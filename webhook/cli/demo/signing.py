@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from webhook.images import Digest
-from webhook.signatures import bundle, cosign
+from webhook.signatures import bundle, cosign, dsse
 
 MANIFEST_MEDIA_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_MEDIA_TYPE: Final = "application/vnd.oci.image.config.v1+json"
@@ -90,14 +90,14 @@ def _bundle(key: EllipticCurvePrivateKey, digest: Digest, annotations: Mapping[s
             "predicate": {},
         }
     )
-    signature = _signed(key, bundle.pre_authentication_encoding(payload))
+    signature = _signed(key, dsse.pre_authentication_encoding(payload))
     return _json(
         {
             "mediaType": bundle.MEDIA_TYPE,
             "verificationMaterial": {"publicKey": {"hint": _base64(_key_digest(key))}},
             "dsseEnvelope": {
                 "payload": _base64(payload),
-                "payloadType": bundle.PAYLOAD_TYPE,
+                "payloadType": dsse.PAYLOAD_TYPE,
                 "signatures": [{"sig": _base64(signature)}],
             },
         }

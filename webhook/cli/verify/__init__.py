@@ -1,8 +1,8 @@
-"""`tidewaiter verify`: one image, with every candidate found beside it and why it passed or failed."""
+"""`tidewaiter verify`: one image, with everything found beside it and why it passed or failed."""
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,65 +10,23 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from webhook.admission.lookup import asked_of
 from webhook.admission.ports import Registry
-from webhook.admission.report import plain
+from webhook.admission.proving import Prover
+from webhook.admission.verification import RememberingRegistry
 from webhook.cli import options, output
-from webhook.cli.exits import Exit, worst
-from webhook.codes import INCONCLUSIVE, Code
-from webhook.config import RegistryConfig
+from webhook.cli.exits import worst
+from webhook.cli.verify.questions import Question, by_flags, by_policies, denied_digest
+from webhook.cli.verify.results import Judgement, Result, as_document, failed, judgement, show
+from webhook.clock import SystemClock
+from webhook.codes import Code
+from webhook.config import RegistryConfig, TrustConfig
 from webhook.errors import ConfigurationError, NotFoundOutError
 from webhook.images import ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.policy.book import Book
 from webhook.policy_files import PolicyFiles
-from webhook.signatures.keys import KeyFaultError, PublicKey
-from webhook.signatures.verify import KeyAuthority, Outcome, Requirement
-from webhook.signatures.verify import verify as verify_evidence
-from webhook.wiring import registry_client
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """One thing found, tried with one authority."""
-
-    source: str
-    authority: str
-    accepted: bool
-    reason: str
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What one requirement, of a key or of a policy's entry, makes of the image. `code` is empty when it holds."""
-
-    policy: str
-    entry: str
-    verified: bool
-    code: str = ""
-    message: str
-    signers: tuple[str, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One image: verified exactly when there is a judgement and each of them holds."""
-
-    image: str
-    digest: str | None = None
-    judgements: tuple[Judgement, ...] = ()
-
-    @property
-    def exit(self) -> Exit:
-        """What the command ends with, were this the only image."""
-        if self.judgements and all(judgement.verified for judgement in self.judgements):
-            return Exit.ADMITTED
-        failed = [judgement for judgement in self.judgements if not judgement.verified]
-        return Exit.INCONCLUSIVE if failed and all(each.code in INCONCLUSIVE for each in failed) else Exit.DENIED
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A requirement, and where it comes from."""
-
-    policy: str
-    entry: str
-    requirement: Requirement
+from webhook.signatures.outcome import Outcome
+from webhook.wiring import registry_client, trust_roots
 
 
 @click.command()
@@ -80,31 +38,59 @@ class Question(msgspec.Struct, frozen=True):
     multiple=True,
     help="A public key (PEM) that must have signed. Repeatable: all must.",
 )
+@options.option("--issuer", help="The OIDC issuer (URL) that vouches for the identity that must have signed; exact.")
+@options.option("--subject", help="The identity in the signer's certificate; exact. Needs --issuer.")
+@options.option("--subject-pattern", help="A regular expression (RE2) that matches the whole identity. Needs --issuer.")
+@options.option(
+    "--attestation",
+    "attestations",
+    multiple=True,
+    metavar="TYPE",
+    help="Wants an attestation of this type instead of a signature. Repeatable: all must be there.",
+)
 @options.policy_option(required=False)
+@options.trust_root_option
 @options.registry_options
 @options.output_option("table", "json", "yaml")
 def verify(
-    images: tuple[str, ...], keys: tuple[Path, ...], policies: tuple[Path, ...], output_format: str, **registry: Any
+    images: tuple[str, ...],
+    keys: tuple[Path, ...],
+    issuer: str | None,
+    subject: str | None,
+    subject_pattern: str | None,
+    attestations: tuple[str, ...],
+    policies: tuple[Path, ...],
+    trust_root: tuple[str, ...],
+    output_format: str,
+    **registry: Any,
 ) -> None:
-    """Verify the signatures of each IMAGE with a key, or by the verify entries of policies that speak about it.
+    """Verify the signatures or attestations of each IMAGE: with keys, with an identity, or as policies want it.
 
-    Shows every signature found, where it lies, and why it passed or failed. Exit code 0 when every image verifies, 1
-    when one does not, 2 for usage and configuration, 3 when it could not be found out.
+    Shows everything found, where it lies, who made it, with which proof, and why it passed or failed. Exit code 0 when
+    every image verifies, 1 when one does not, 2 for usage and configuration, 3 when it could not be found out.
     """
-    if keys and _is_from_environment("policies"):
+    given = bool(keys) or issuer is not None
+    if given and _is_from_environment("policies"):
         policies = ()
-    if bool(keys) == bool(policies):
-        raise click.UsageError("give either --key or --policy")
-    config = options.registry_config(**registry)
-    references = [_reference(text) for text in images]
-    book = PolicyFiles(policies).current() if policies else None
-    questions = [_question(path) for path in keys]
-    results = asyncio.run(_verify(config, references, questions, book))
+    if [bool(keys), issuer is not None, bool(policies)].count(True) != 1:
+        raise click.UsageError("give one of --key, --issuer and --policy")
+    if issuer is None and (subject or subject_pattern):
+        raise click.UsageError("--subject and --subject-pattern need --issuer")
+    if attestations and policies:
+        raise click.UsageError("--attestation goes with --key or --issuer; a policy says itself what it wants")
+    trust = options.trust_config(trust_root)
+    inquiry = _Inquiry(
+        registry=options.registry_config(**registry),
+        trust=trust,
+        questions=by_flags(keys, issuer, subject, subject_pattern, attestations) if given else [],
+        book=PolicyFiles(policies, trust.names).current() if policies else None,
+    )
+    results = asyncio.run(inquiry.answers([_reference(text) for text in images]))
     if output_format == "table":
         for result in results:
-            _print(result)
+            show(result)
     else:
-        output.structured({"results": [_as_document(result) for result in results]}, output_format)
+        output.structured({"results": [as_document(result) for result in results]}, output_format)
     sys.exit(worst(result.exit for result in results))
 
 
@@ -119,101 +105,52 @@ def _reference(text: str) -> ImageReference:
         raise ConfigurationError(str(error)) from error
 
 
-def _question(path: Path) -> Question:
+class _Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of every image, and of whom: `questions` of flags, or what the policies of `book` ask."""
+
+    registry: RegistryConfig
+    trust: TrustConfig
+    questions: Sequence[Question]
+    book: Book | None
+
+    async def answers(self, images: Sequence[ImageReference]) -> list[Result]:
+        """A result for each image. Raises `ConfigurationError`."""
+        literal = self.book.literal_registries if self.book else frozenset(image.registry for image in images)
+        needed = {name for question in self.questions for name in question.entry.trust_roots}
+        trust = await trust_roots(self.trust, self.registry, self.book, needed)
+        async with registry_client(self.registry, literal.__contains__) as client:
+            registry = RememberingRegistry(client, SystemClock())
+            prover = Prover(registry, trust, SystemClock(), _compute)
+            try:
+                return [await self._answer(image, registry, prover) for image in images]
+            finally:
+                await registry.close()
+
+    async def _answer(self, image: ImageReference, registry: Registry, prover: Prover) -> Result:
+        questions, refused = by_policies(image, self.book) if self.book else (self.questions, [])
+        if refused:
+            return Result(image=str(image), digest=image.digest, judgements=tuple(refused))
+        if not questions:
+            nobody = failed("", "", Code.IMAGE_UNMATCHED, "no verify entry of these policies speaks about it")
+            return Result(image=str(image), digest=image.digest, judgements=(nobody,))
+        try:
+            pinned = image.pinned() or await registry.resolve(image)
+        except NotFoundOutError as error:
+            return Result(image=str(image), judgements=(failed("", "", error.code, str(error)),))
+        denied = denied_digest(pinned, self.book) if self.book else []
+        judged = [await _judge(question, image, pinned, prover) for question in questions]
+        return Result(image=str(image), digest=str(pinned.digest), judgements=(*denied, *judged))
+
+
+async def _judge(question: Question, image: ImageReference, pinned: PinnedImage, prover: Prover) -> Judgement:
+    entry = question.entry
     try:
-        key = PublicKey.from_pem(path.read_text("ascii", "replace"))
-    except (KeyFaultError, OSError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
-    return Question("", f"key {path.name}", Requirement(1, (KeyAuthority(path.name, key),)))
-
-
-async def _verify(
-    config: RegistryConfig, images: Sequence[ImageReference], questions: Sequence[Question], book: Book | None
-) -> list[Result]:
-    literal = book.literal_registries if book else frozenset(image.registry for image in images)
-    async with registry_client(config, literal.__contains__) as registry:
-        return [await _verify_image(registry, image, questions, book) for image in images]
-
-
-async def _verify_image(
-    registry: Registry, image: ImageReference, questions: Sequence[Question], book: Book | None
-) -> Result:
-    refused: list[Judgement] = []
-    if book is not None:
-        questions, refused = _by_policies(image, book)
-    if refused:
-        return Result(image=str(image), digest=image.digest, judgements=tuple(refused))
-    if not questions:
-        message = "no verify entry of these policies speaks about it"
-        return Result(
-            image=str(image), digest=image.digest, judgements=(_failed("", "", Code.IMAGE_UNMATCHED, message),)
-        )
-    try:
-        pinned = image.pinned() or await registry.resolve(image)
+        outcome = await prover.outcome(entry, *asked_of(entry, image, pinned)[1:])
     except NotFoundOutError as error:
-        return Result(image=str(image), judgements=(_failed("", "", error.code, str(error)),))
-    denied = _by_digest(pinned, book) if book is not None else []
-    evidence = await registry.evidence(pinned)
-    judged = [
-        _judge(question, verify_evidence(evidence, pinned.digest, question.requirement)) for question in questions
-    ]
-    return Result(image=str(image), digest=str(pinned.digest), judgements=(*denied, *judged))
+        return failed(question.policy, entry.name, error.code, str(error))
+    return judgement(question.policy, entry.name, outcome)
 
 
-def _by_policies(image: ImageReference, book: Book) -> tuple[list[Question], list[Judgement]]:
-    """What the policies ask of the image, whatever namespaces they match, and what they refuse without asking."""
-    questions: list[Question] = []
-    refused: list[Judgement] = []
-    for policy in book.policies:
-        if policy.images is None:
-            continue
-        judgement = policy.images.judge(image, pinning=True)
-        refused += [_failed(policy.name, each.entry, each.code, each.message) for each in judgement.violations]
-        questions += [Question(policy.name, entry.name, entry.requirement) for entry in judgement.entries]
-    return questions, refused
-
-
-def _by_digest(pinned: PinnedImage, book: Book) -> list[Judgement]:
-    return [
-        _failed(policy.name, "", violation.code, violation.message)
-        for policy in book.policies
-        if policy.images is not None
-        for violation in policy.images.judge_digest(pinned)
-    ]
-
-
-def _failed(policy: str, entry: str, code: Code, message: str) -> Judgement:
-    return Judgement(policy=policy, entry=entry, verified=False, code=code, message=message)
-
-
-def _judge(question: Question, outcome: Outcome) -> Judgement:
-    return Judgement(
-        policy=question.policy,
-        entry=question.entry,
-        verified=outcome.verified,
-        code=outcome.code or "",
-        message=outcome.message,
-        signers=outcome.signers,
-        candidates=tuple(
-            Candidate(trial.source, trial.authority, trial.accepted, trial.reason) for trial in outcome.trials
-        ),
-    )
-
-
-def _as_document(result: Result) -> dict[str, Any]:
-    return {**msgspec.to_builtins(result), "verified": result.exit is Exit.ADMITTED}
-
-
-def _print(result: Result) -> None:
-    verdict = "verified" if result.exit is Exit.ADMITTED else "not verified"
-    click.echo(f"{result.image}: {verdict}")
-    if result.digest and result.digest not in result.image:
-        click.echo(f"  digest {result.digest}")
-    for judgement in result.judgements:
-        mark = "pass" if judgement.verified else f"fail {judgement.code}"
-        origin = " / ".join(part for part in (judgement.policy, judgement.entry) if part)
-        click.echo(f"  {mark}: {origin + ': ' if origin else ''}{plain(judgement.message)}")
-        for candidate in judgement.candidates:
-            accepted = "pass" if candidate.accepted else "fail"
-            by = f" [{plain(candidate.authority)}]" if candidate.authority else ""
-            click.echo(f"    {accepted}: {plain(candidate.source)}{by}: {plain(candidate.reason)}")
+async def _compute(work: Callable[[], Outcome]) -> Outcome:
+    """At once: nobody else waits for this program's event loop."""
+    return work()
