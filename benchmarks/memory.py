@@ -14,7 +14,7 @@ import uvloop
 from benchmarks.policy import policies
 from benchmarks.processes import resident_bytes
 from benchmarks.reviews import NAMESPACE
-from benchmarks.vouching import REGISTRY, VouchingRegistry, book
+from benchmarks.vouching import REGISTRY, NoTrustRoots, VouchingRegistry, book
 from webhook.admission.verification import Verification
 from webhook.clock import SystemClock
 from webhook.images import Digest, PinnedImage
@@ -36,18 +36,22 @@ async def grow(count: int) -> Growth:
     registry = VouchingRegistry()
     images = book(policies(REGISTRY, registry.pem)).select(NAMESPACE, None).policies[0].images
     assert images is not None
-    verification = Verification(registry, SystemClock())
+    verification = Verification(registry, NoTrustRoots(), SystemClock())
     await _verify(verification, images.entries[0], range(AT_ONCE))
     before = resident_bytes(os.getpid())
     for first in range(0, count, AT_ONCE):
         await _verify(verification, images.entries[0], range(first, min(first + AT_ONCE, count)))
-    kept = sum(verification.known_outcome(images.entries[0], _image(number)) is not None for number in range(count))
+    kept = sum(
+        verification.known_outcome(images.entries[0], _image(number), None) is not None for number in range(count)
+    )
     assert kept == count, f"{kept} of {count} digests are known"
     return Growth(count, before, resident_bytes(os.getpid()))
 
 
 async def _verify(verification: Verification, entry: VerifyEntry, numbers: range) -> None:
-    outcomes = await asyncio.gather(*(verification.outcome(entry, _image(number), WAIT_SECONDS) for number in numbers))
+    outcomes = await asyncio.gather(
+        *(verification.outcome(entry, _image(number), None, WAIT_SECONDS) for number in numbers)
+    )
     assert all(outcome.verified for outcome in outcomes)
 
 

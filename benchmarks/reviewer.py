@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.policy import policies
 from benchmarks.reviews import NAMESPACE, review
-from benchmarks.vouching import REGISTRY, VouchingRegistry, book
+from benchmarks.vouching import REGISTRY, NoTrustRoots, VouchingRegistry, book
 from webhook import images
 from webhook.admission.decide import Decider, Options
 from webhook.admission.review import Answer, decode
@@ -59,7 +59,7 @@ class Subject:
         registry = VouchingRegistry()
         self.book = book(policies(REGISTRY, registry.pem))
         self.body = review(1, [f"{REGISTRY}/shop/{name}@sha256:{name * 64}" for name in "abc"])
-        self.verification = Verification(registry, SystemClock())
+        self.verification = Verification(registry, NoTrustRoots(), SystemClock())
         self.decider = Decider(Snapshot(self.book), self.verification, KnownNamespaces({}), Options())
         self.reviewer = Reviewer(self.decider)
         self.pods = msgspec.json.Decoder(PodObject)
@@ -89,7 +89,7 @@ class Subject:
         """What is known about the images; how many of them are verified."""
         entry = self.rules.entries[0]
         pinned = (self.verification.known_digest(images.parse(use.text)) for use in self.pod.images)
-        outcomes = (self.verification.known_outcome(entry, image) for image in pinned if image is not None)
+        outcomes = (self.verification.known_outcome(entry, image, None) for image in pinned if image is not None)
         return sum(outcome is not None and outcome.verified for outcome in outcomes)
 
     async def decide(self) -> object:

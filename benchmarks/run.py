@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from benchmarks import cold, figures, footprint, processes, warm
+from benchmarks import cold, figures, footprint, processes, verifying, warm
 from benchmarks.figures import Figure, Results
 from benchmarks.processes import Files
 from benchmarks.shop import Form, Shop
@@ -42,6 +42,8 @@ async def measure(folder: Path) -> AsyncIterator[Figure]:
         for scenario in (warm.by_clients, warm.many_policies, cold.by_clients, cold.crowd):
             async for figure in scenario(stage):
                 yield figure
+    async for figure in verifying.by_kind():
+        yield figure
 
 
 async def main() -> None:

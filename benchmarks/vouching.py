@@ -7,11 +7,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from webhook.cli.demo.signing import legacy_signature
+from webhook.errors import ImageNotFoundError
 from webhook.images import Digest, ImageReference, PinnedImage
 from webhook.policy.book import Book
 from webhook.policy.collection import Collection
 from webhook.signatures import cosign
+from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Attachment, Evidence
+from webhook.signatures.trust import TrustRoot
 
 REGISTRY = "registry.example.com"
 
@@ -31,11 +34,28 @@ class VouchingRegistry:
         """Each tag names one digest."""
         return PinnedImage(image.registry, image.repository, Digest("sha256", "0" * 64))
 
-    async def evidence(self, image: PinnedImage) -> Evidence:
+    async def evidence(self, image: PinnedImage, *, attestations: bool) -> Evidence:
         """One signature in cosign's older format."""
+        assert not attestations
         manifest, (_config, payload), tag = legacy_signature(self._key, image.name, image.digest)
         annotations: dict[str, str] = json.loads(manifest)["layers"][0]["annotations"]
         return Evidence((Attachment(f"tag {tag}, layer 0", cosign.MEDIA_TYPE, payload, annotations),))
+
+    async def contents(self, image: PinnedImage) -> Contents:
+        """No policy here asks what an image is made of."""
+        raise ImageNotFoundError(str(image))
+
+    async def listed(self, image: ImageReference) -> tuple[PinnedImage, frozenset[Digest]]:
+        """No tag names an index."""
+        return await self.resolve(image), frozenset()
+
+
+class NoTrustRoots:
+    """Fills the port `webhook.admission.ports.TrustRoots`."""
+
+    def current(self, _name: str) -> TrustRoot | None:
+        """There is none."""
+        return None
 
 
 def book(policies: str) -> Book:
