@@ -155,8 +155,8 @@ INVALID: dict[str, tuple[Attachment, str]] = {
         "bundle: tlogEntries has 10000 items, more than the 32 that are read",
     ),
     "SIG-10 many timestamps": (
-        enveloped("verificationMaterial", "timestampVerificationData", to={"rfc3161Timestamps": [{}] * 33}),
-        "bundle: rfc3161Timestamps has 33 items, more than the 32 that are read",
+        enveloped("verificationMaterial", "timestampVerificationData", to={"rfc3161Timestamps": [{}] * 9}),
+        "bundle: rfc3161Timestamps has 9 items, more than the 8 that are read",
     ),
     "SIG-04 content twice": (
         bundled(dumped(bundle(RELEASE)).replace(b'"dsseEnvelope"', b'"dsseEnvelope":{},"dsseEnvelope"')),

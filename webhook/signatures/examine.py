@@ -43,11 +43,11 @@ class Found:
 
     @property
     def signature(self) -> bool:
-        """Whether it is a signature of the image."""
+        """Whether it is a signature of the image: a layer of the older format's attestations never is."""
         found = self.candidate
-        return found is not None and (
-            found.form is Form.SIMPLE_SIGNING or found.predicate_type == bundle.SIGNATURE_PREDICATE
-        )
+        if found is None or found.form is Form.ENVELOPE:
+            return False
+        return found.form is Form.SIMPLE_SIGNING or found.predicate_type == bundle.SIGNATURE_PREDICATE
 
 
 def examine(evidence: Evidence, digest: str) -> tuple[Found, ...]:

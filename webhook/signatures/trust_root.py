@@ -71,6 +71,7 @@ class TrustRoot:
 
     def prove(self, candidate: Candidate, signer: Leaf | PublicKey, wanted: Proofs, now: datetime) -> Proved:
         """Everything beside the signature itself, as the port has it. Raises `RefusedError`."""
+        _check_presence(candidate, wanted)
         stamped = _attempt(self._stamped, candidate)
         found = () if isinstance(stamped, RefusedError) else stamped
         logged = _attempt(self._logged, candidate, signer, found)
@@ -118,6 +119,14 @@ class TrustRoot:
         if not wanted.certificate_transparency:
             return ()
         return (certificate_transparency.check(leaf, chains[0], self.certificate_logs),)
+
+
+def _check_presence(candidate: Candidate, wanted: Proofs) -> None:
+    """Whether what is wanted is there and can be read, before anything that costs time. Raises `RefusedError`."""
+    if wanted.log:
+        LogEntry.of(candidate)
+    if wanted.timestamp:
+        signed_timestamps(candidate)
 
 
 def _attempt(

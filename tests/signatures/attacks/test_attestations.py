@@ -239,3 +239,9 @@ def test_a_signature_attests_nothing_even_where_its_own_type_is_wanted(form: For
 def test_nothing_found_attests_nothing() -> None:
     assert attested().code is Code.ATTESTATION_MISSING
     assert attested(replace(provenance(), media_type="application/json")).code is Code.ATTESTATION_MISSING
+
+
+def test_a_layer_of_attestations_is_no_signature_even_if_it_says_so() -> None:
+    made = recipe(predicate_type=SIGN_PREDICATE, predicate={}, form=Form.LEGACY, log=Log.PROMISE).make().attachment()
+    outcome = judged(made, by=CI)
+    assert (outcome.code, [trial.fault for trial in outcome.trials]) == (Code.NOT_SIGNED, [Fault.OTHER_PREDICATE])
