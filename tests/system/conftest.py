@@ -13,6 +13,11 @@ from tests.system.controlplane import ControlPlane
 from tests.system.registries import distribution, ggcr_registry
 from tests.system.release import Install, Release
 from tests.system.signing import Registry, Workshop, plain_registry, private_registry
+from tests.system.sigstore.instance import neighbour, sigstore
+from tests.system.sigstore.oidc import oidc_provider
+from tests.system.sigstore.postgresql import why_missing
+from tests.system.sigstore.signing import SigstoreWorkshop
+from tests.system.sigstore.site import Site
 from tests.system.tools import tool
 from tests.system.values import referred, registries, values
 
@@ -49,6 +54,28 @@ def private(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterato
 @pytest.fixture(scope="session")
 def helm() -> Path:
     return tool("helm4")
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterator[SigstoreWorkshop]:
+    """Signs by a Sigstore of its own. It has no Rekor v1 where there is no PostgreSQL."""
+    with oidc_provider() as oidc, sigstore(tmp_path_factory.mktemp("here"), oidc, version1=not why_missing()) as own:
+        yield SigstoreWorkshop(workshop, own, "here")
+
+
+@pytest.fixture(scope="session")
+def next_door(tmp_path_factory: pytest.TempPathFactory, here: SigstoreWorkshop) -> Iterator[SigstoreWorkshop]:
+    """Signs by another one, in which the same people can sign in."""
+    with neighbour(tmp_path_factory.mktemp("next-door"), here.sigstore) as other:
+        yield SigstoreWorkshop(here.workshop, other, "next-door")
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, here: SigstoreWorkshop, next_door: SigstoreWorkshop
+) -> Iterator[Site]:
+    with ggcr_registry(tmp_path_factory.mktemp("registry")) as host:
+        yield Site(plain_registry(host), here, next_door)
 
 
 TIERS = ("signed", "hardened", "advised", "watched")

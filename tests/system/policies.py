@@ -1,7 +1,9 @@
 """The policies of the system tests, as documents."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 
@@ -17,6 +19,12 @@ def image_rules(registry: str, *authorities: dict[str, Any], minimum: int = 1, *
     return {"allow": images, "authorities": list(authorities), "verify": [verify], **further}
 
 
+def pod(name: str, image: str) -> dict[str, Any]:
+    """A pod of one container."""
+    spec = {"containers": [{"name": "app", "image": image}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "prod"}, "spec": spec}
+
+
 HARDENED: dict[str, Any] = {"runAsNonRoot": True, "dropCapabilities": ["ALL"], "readOnlyRootFilesystem": True}
 """Rules about containers that no pod meets by default."""
 
@@ -26,11 +34,15 @@ def for_tier(tier: str, **spec: Any) -> dict[str, Any]:
     return {"match": {"namespaceSelector": {"matchLabels": {"tier": tier}}}, **spec}
 
 
-def write(file: Path, **specs: dict[str, Any]) -> Path:
-    """Write policies by name into one file (a JSON document is YAML too)."""
+def write(file: Path, trust_roots: Mapping[str, Any] = MappingProxyType({}), /, **specs: dict[str, Any]) -> Path:
+    """Write policies by name, and trust roots beside them, into one file (a JSON document is YAML too)."""
     documents = [
-        {"apiVersion": "tidewaiter.dev/v1alpha1", "kind": "ClusterPodPolicy", "metadata": {"name": name}, "spec": spec}
-        for name, spec in specs.items()
+        *(_document("TrustRoot", name, spec) for name, spec in trust_roots.items()),
+        *(_document("ClusterPodPolicy", name, spec) for name, spec in specs.items()),
     ]
     file.write_text("\n---\n".join(map(json.dumps, documents)), encoding="utf-8")
     return file
+
+
+def _document(kind: str, name: str, spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "tidewaiter.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}

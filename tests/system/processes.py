@@ -54,8 +54,11 @@ def running(
     *,
     env: Mapping[str, str] | None = None,
     seconds: float = 60,
+    patience: float = _STOP_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` with its output in `log`; enter the block once `ready` says so, end the process on leaving it.
+
+    It is asked to end, and killed where it has not after `patience` seconds.
 
     Raises:
         NotReadyError: the process ended, or `ready` stayed false for `seconds`.
@@ -66,7 +69,7 @@ def running(
         _await_ready(process, log, ready, time.monotonic() + seconds)
         yield process
     finally:
-        _stop(process)
+        _stop(process, patience)
 
 
 def _await_ready(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool], deadline: float) -> None:
@@ -83,10 +86,10 @@ def _tail(log: Path) -> str:
     return f"{log}\n{log.read_bytes()[-_TAIL_BYTES:].decode(errors='replace')}"
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], patience: float) -> None:
     process.terminate()
     try:
-        process.wait(_STOP_SECONDS)
+        process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -59,9 +59,9 @@ class Workshop:
     def __init__(self, folder: Path, keys: tuple[str, ...]) -> None:
         self.folder = folder
         for key in keys:
-            self._cosign("generate-key-pair", f"--output-key-prefix={key}")
-        self._cosign("signing-config", "create", "--out=signing-config.json")
-        self._cosign("trusted-root", "create", "--out=trusted-root.json")
+            self.cosign("generate-key-pair", f"--output-key-prefix={key}")
+        self.cosign("signing-config", "create", "--out=signing-config.json")
+        self.cosign("trusted-root", "create", "--out=trusted-root.json")
         (folder / "predicate.json").write_text('{"reviewed": true}', encoding="utf-8")
 
     def public_key(self, name: str) -> Path:
@@ -72,13 +72,29 @@ class Workshop:
         """A public key in PEM."""
         return self.public_key(name).read_text(encoding="ascii")
 
-    def push(self, registry: Registry, repository: str, content: str = "") -> str:
-        """Push an image, tag `1`, whose content says nothing but its name or `content`; `host/repository@digest`."""
+    def push(self, registry: Registry, repository: str, content: str = "", *base: str, tag: str = "1") -> str:
+        """Push an image whose content says nothing but its name or `content`; `host/repository@digest`.
+
+        `base` are flags that say what it is built on, where that is something.
+        """
         layer = self.folder / "layer.tar"
         with tarfile.open(layer, "w") as tar:
             tar.addfile(tarfile.TarInfo(content or repository), io.BytesIO())
-        tag = f"--new_tag={registry.host}/{repository}:1"
-        return self._crane(registry, "append", "--oci-empty-base", f"--new_layer={layer}", tag).strip()
+        built_on = base or ("--oci-empty-base",)
+        flags = (f"--new_layer={layer}", f"--new_tag={registry.host}/{repository}:{tag}")
+        return self._crane(registry, "append", *built_on, *flags).strip()
+
+    def index(self, registry: Registry, repository: str, *images: str) -> str:
+        """Push an index of these images, tag `1`; `host/repository@digest`."""
+        listed = [f"--manifest={image}" for image in images]
+        tag = f"{registry.host}/{repository}:1"
+        self._crane(registry, "index", "append", *listed, f"--tag={tag}")
+        return f"{registry.host}/{repository}@{self._crane(registry, 'digest', tag).strip()}"
+
+    def annotate(self, registry: Registry, image: str, annotations: Mapping[str, str]) -> str:
+        """Push the image of a tag anew, with annotations in its manifest; `host/repository@digest`."""
+        noted = [f"--annotation={name}={value}" for name, value in annotations.items()]
+        return self._crane(registry, "mutate", *noted, f"--tag={image}", image).strip()
 
     def copy(self, registry: Registry, source: str, target: str) -> None:
         """Copy what lies under one reference to another."""
@@ -87,23 +103,26 @@ class Workshop:
     def sign(self, registry: Registry, image: str, key: str, form: str, *annotations: str) -> None:
         """Sign with a key in one of `FORMS`; annotations are written `key=value`."""
         noted = [f"--annotations={each}" for each in annotations]
-        self._write(registry, "sign", image, key, *FORMS[form], *noted)
+        self.write(registry, "sign", image, f"--key={key}.key", *FORMS[form], *noted)
 
     def attest(self, registry: Registry, image: str, key: str, form: str) -> None:
         """Sign a statement about the image, which is no signature of it."""
         flags = FORMS["signature" if form == "referrer" else form]  # `cosign attest` has no such mode
         statement = (f"--type={PREDICATE_TYPE}", "--predicate=predicate.json")
-        self._write(registry, "attest", image, key, *flags, *statement)
+        self.write(registry, "attest", image, f"--key={key}.key", *flags, *statement)
 
-    def _write(self, registry: Registry, command: str, image: str, key: str, *flags: str) -> None:
+    def write(self, registry: Registry, command: str, image: str, *flags: str, repository: str = "") -> None:
+        """Sign or attest, whatever the flags say; `repository` is where what is written goes, "" for the image's."""
         http = ["--allow-http-registry"] if registry.plain else []
-        self._cosign(command, f"--key={key}.key", "--yes", *http, *flags, image, env=registry.env)
+        elsewhere = {"COSIGN_REPOSITORY": repository} if repository else {}
+        self.cosign(command, "--yes", *http, *flags, image, env={**registry.env, **elsewhere})
 
     def _crane(self, registry: Registry, *args: str) -> str:
         insecure = ["--insecure"] if registry.plain else []
         return self._run("crane", *insecure, *args, env=registry.env)
 
-    def _cosign(self, *args: str, env: Mapping[str, str] | None = None) -> None:
+    def cosign(self, *args: str, env: Mapping[str, str] | None = None) -> None:
+        """Run cosign in our folder; keys have no password."""
         self._run("cosign", *args, env={"COSIGN_PASSWORD": "", "COSIGN_EXPERIMENTAL": "1", **(env or {})})
 
     def _run(self, name: str, *args: str, env: Mapping[str, str]) -> str:

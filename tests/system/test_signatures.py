@@ -46,7 +46,9 @@ def test_a_signature_by_the_key_verifies(corpus: Corpus, workshop: Workshop) -> 
     code, document = _verify(corpus, "--key", workshop.public_key("release"), image)
     ((candidate,),) = (each["candidates"] for each in document["results"][0]["judgements"])
     assert candidate.pop("source")
-    assert candidate == {"authority": "release.pub", "accepted": True, "reason": "verified"}
+    assert candidate.pop("signer").startswith("key sha256:")
+    told = {"kind": "signature", "authority": "release.pub", "accepted": True, "reason": "verified"}
+    assert candidate == {**told, "fault": "", "proofs": []}
     judgement = {
         "policy": "",
         "entry": "key release.pub",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -38,6 +39,7 @@ _KUBERNETES_VERSION: Final = (
     " -X k8s.io/component-base/version.gitMajor={major}"
     " -X k8s.io/component-base/version.gitMinor={minor}"
 )
+_SIGSTORE_VERSION: Final = "-X sigs.k8s.io/release-utils/version.gitVersion={version}"
 # Without these helm 3 renders every chart for Kubernetes 1.20; client-go 0.N belongs to Kubernetes 1.N.
 _HELM3_KUBERNETES: Final = " ".join(
     f"-X helm.sh/helm/v3/pkg/{package}.k8sVersion{part}"
@@ -86,8 +88,16 @@ TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
         "cosign": Tool(
             "cosign",
             "github.com/sigstore/cosign/v3/cmd/cosign",
-            "-X sigs.k8s.io/release-utils/version.gitVersion={version}",
+            _SIGSTORE_VERSION,
         ),
+        "fulcio": Tool("fulcio", "github.com/sigstore/fulcio", _SIGSTORE_VERSION),
+        "timestamp-server": Tool(
+            "timestamp", "github.com/sigstore/timestamp-authority/cmd/timestamp-server", _SIGSTORE_VERSION
+        ),
+        "rekor2": Tool("rekor2", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix"),
+        "rekor1": Tool("rekor1", "github.com/sigstore/rekor/cmd/rekor-server", _SIGSTORE_VERSION),
+        "trillian-log-server": Tool("rekor1", "github.com/google/trillian/cmd/trillian_log_server"),
+        "trillian-log-signer": Tool("rekor1", "github.com/google/trillian/cmd/trillian_log_signer"),
         "helm3": Tool(
             "helm3",
             "helm.sh/helm/v3/cmd/helm",
@@ -115,6 +125,20 @@ def tool(name: str) -> Path:
         if not path.exists():  # another process may have built it while this one waited
             _build(go, TOOLS[name], path)
     return path
+
+
+def source(name: str, go_module: str) -> Path:
+    """The folder with the source of `go_module` that the tool called `name` is built from.
+
+    Raises:
+        ToolMissing: there is no Go here, or it cannot fetch the module.
+    """
+    go = shutil.which("go")
+    if go is None:
+        raise ToolMissing(f"there is no go on this machine to fetch the source of {go_module}")
+    output = _run_go([go, "mod", "download", "-json", go_module], _MODULES / TOOLS[name].module)
+    document = output[output.index("{") :]  # lines about the download stand before it
+    return Path(json.loads(document)["Dir"])
 
 
 def cached(name: str) -> Path:
@@ -171,11 +195,11 @@ def _build(go: str, one: Tool, path: Path) -> None:
         built.replace(path)
 
 
-def _run_go(command: list[str], folder: Path) -> None:
-    """Run go; flags on the command line win over those in GOFLAGS, and no workspace around us takes part."""
+def _run_go(command: list[str], folder: Path) -> str:
+    """What go prints; flags on the command line win over those in GOFLAGS, and no workspace around us takes part."""
     env = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     try:
-        subprocess.run(
+        done = subprocess.run(
             command,
             cwd=folder,
             env=env,
@@ -192,6 +216,7 @@ def _run_go(command: list[str], folder: Path) -> None:
         raise ToolMissing(f"building {command[-1]} failed with exit code {failure.returncode}:\n{tail}") from failure
     except subprocess.TimeoutExpired as failure:
         raise ToolMissing(f"building {command[-1]} took longer than {_BUILD_SECONDS} s") from failure
+    return done.stdout
 
 
 def _main(arguments: list[str]) -> int:
