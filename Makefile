@@ -7,6 +7,10 @@ HELM   ?= helm
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PIP    := $(RUN) pip --disable-pip-version-check -q
+LOCK   := $(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
+# pip takes a pin with extras for none of the package by itself, which others need: such a pin stands twice.
+BARE   := function put() { printf "%s", pin; if (sub(/\[[^]]*\]==/, "==", pin)) printf "%s", pin; pin = "" } \
+          /^[a-z0-9]/ { put() } { pin = pin $$0 "\n" } END { put() }
 CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/objects.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
 
 demo: $(VENV)/.run  ## one registry, one webhook, nine pods: what is admitted and why
@@ -31,8 +35,9 @@ image: ## the container image, with buildah
 	buildah bud -t tidewaiter:latest .
 
 lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and without addresses
-	$(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
-	$(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
+	@for file in requirements.lock requirements-dev.lock; do awk '$(BARE)' $$file > $(VENV)/made && mv $(VENV)/made $$file; done
 
 docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md

@@ -32,8 +32,8 @@ from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.signatures.trust import Proofs, Proved
-from webhook.signatures.trust_root import TrustRoot
 
 PRODUCTION: Final = "https://tuf-repo-cdn.sigstore.dev"
 STAGING: Final = "https://tuf-repo-cdn.sigstage.dev"

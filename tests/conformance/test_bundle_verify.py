@@ -19,7 +19,7 @@ from webhook.signatures.candidate import CandidateError
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import KeyFaultError, PublicKey
-from webhook.signatures.trust_root import TrustRoot, TrustRootError
+from webhook.signatures.proofs.trust_root import TrustRoot, TrustRootError
 
 REPOSITORY: Final = Path(__file__).parents[2]
 

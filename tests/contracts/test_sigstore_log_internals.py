@@ -1,4 +1,4 @@
-"""sigstore-python's private Merkle and checkpoint code, as `webhook.signatures.transparency_log` uses it.
+"""sigstore-python's private Merkle and checkpoint code, as `webhook.signatures.proofs.transparency_log` uses it.
 
 A release that changes it must fail here, and not in a cluster. Trees and notes are made by the in-memory log, which
 follows RFC 6962 and C2SP's `signed-note` by the letter.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.policy.content import content_hash
-from webhook.signatures.vulnerabilities import Severity
+from webhook.signatures.reports.vulnerabilities import Severity
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from webhook.signatures.authorities import KeyAuthority, KeylessAuthority, Requi
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.predicate_types import COSIGN_VULNERABILITIES, VULNERABILITIES
+from webhook.signatures.reports.vulnerabilities import Allowance, Severity, VulnerabilityRule
 from webhook.signatures.trust import Proofs
-from webhook.signatures.vulnerabilities import Allowance, Severity, VulnerabilityRule
 
 DIGEST = f"sha256:{'c' * 64}"
 SIGNATURES = "      signatures: {minimum: 2, from: [ci, release]}\n"

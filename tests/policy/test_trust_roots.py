@@ -22,7 +22,7 @@ from tests.policy.writing import (
 )
 from webhook.policy.documents import FaultsError
 from webhook.policy.trust_roots import TrustRootSource, TufRepository
-from webhook.signatures.trust_root import TrustRoot
+from webhook.signatures.proofs.trust_root import TrustRoot
 
 BUILT_IN = TUF.replace("    rootFile: root.json\n", "").replace("tuf.example.com/roots/", "tuf-repo-cdn.sigstore.dev/")
 

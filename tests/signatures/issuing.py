@@ -18,10 +18,10 @@ from tests.fakes import sigstore
 from tests.fakes.sigstore import Profile
 from tests.fakes.sigstore.certificate_log import CertificateLog
 from tests.fakes.sigstore.keys import PrivateKey, key_id, private_key, spki
-from webhook.signatures.certificate_chains import CertificateAuthority
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_keys import LogKey
+from webhook.signatures.proofs.certificate_chains import CertificateAuthority
+from webhook.signatures.proofs.log_keys import LogKey
 from webhook.signatures.validity import Window
 
 FIXTURES: Final = Path(__file__).parent.parent / "fixtures" / "sigstore"

@@ -26,7 +26,6 @@ from tests.signatures.attested import (
     vouch,
 )
 from tests.signatures.forge import required
-from webhook.signatures import report_times
 from webhook.signatures.attestations import (
     PREDICATE_TYPES,
     AttestationRule,
@@ -37,8 +36,9 @@ from webhook.signatures.attestations import (
     predicate_types,
 )
 from webhook.signatures.faults import Fault, RefusedError
+from webhook.signatures.reports import report_times
+from webhook.signatures.reports.vulnerabilities import Allowance, Severity, VulnerabilityRule
 from webhook.signatures.strict_json import JsonValue
-from webhook.signatures.vulnerabilities import Allowance, Severity, VulnerabilityRule
 
 RULE = AttestationRule("vuln", PREDICATE_TYPES["vuln"], required(CI, RELEASE))
 CLEAN = replace(RULE, vulnerabilities=VulnerabilityRule(Severity.MEDIUM))

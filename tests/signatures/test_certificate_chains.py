@@ -14,9 +14,9 @@ from tests.fakes.sigstore.certificate_authority import CertificateAuthority as I
 from tests.fakes.sigstore.certificate_authority import dated, issuing, name
 from tests.fakes.sigstore.keys import private_key
 from tests.signatures.issuing import EVER, FIXTURES, FULCIO, KEY, authority, leaf, production
-from webhook.signatures.certificate_chains import CertificateAuthority, check_usage, issuers
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
+from webhook.signatures.proofs.certificate_chains import CertificateAuthority, check_usage, issuers
 from webhook.signatures.validity import Window
 
 SECOND = timedelta(seconds=1)

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.fakes.sigstore import SIGNED_AT, Profile, certificate_log, services
 from tests.signatures.issuing import CERTIFICATE_LOG, EVER, FIXTURES, FULCIO, KEY, leaf, log_key, production
-from webhook.signatures.certificate_transparency import MAX_PROMISES, check
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_keys import LogKey
+from webhook.signatures.proofs.certificate_transparency import MAX_PROMISES, check
+from webhook.signatures.proofs.log_keys import LogKey
 from webhook.signatures.validity import Window
 
 SECOND = timedelta(seconds=1)

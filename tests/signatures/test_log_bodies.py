@@ -15,8 +15,8 @@ from webhook.signatures.candidate import Candidate
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.keys import PublicKey
-from webhook.signatures.log_bodies import check
-from webhook.signatures.log_entries import KindVersion
+from webhook.signatures.proofs.log_bodies import check
+from webhook.signatures.proofs.log_entries import KindVersion
 
 OF_FILES = {
     "hashedrekord/0.0.1": Recipe(form=Form.LEGACY, kind="hashedrekord/0.0.1"),

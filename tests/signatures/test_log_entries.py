@@ -12,7 +12,7 @@ from tests.fakes.sigstore.encoding import Document
 from tests.signatures.proving import body_of, read, with_entry
 from webhook.signatures.candidate import Candidate
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_entries import KindVersion, LogEntry
+from webhook.signatures.proofs.log_entries import KindVersion, LogEntry
 
 MADE = Recipe().make()
 LEGACY = Recipe(form=Form.LEGACY).make()

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.signatures.issuing import EVER, production, staging
-from webhook.signatures.log_keys import MAX_KEY_BYTES, LogKey, LogKeyError
+from webhook.signatures.proofs.log_keys import MAX_KEY_BYTES, LogKey, LogKeyError
 
 DATA = b"what a log signs"
 

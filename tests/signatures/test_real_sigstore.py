@@ -15,8 +15,8 @@ from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.outcome import Outcome
 from webhook.signatures.predicate_types import COSIGN_CUSTOM, predicate_types
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.signatures.trust import Circumstances, Proofs
-from webhook.signatures.trust_root import TrustRoot
 from webhook.signatures.verify import Examination
 
 POLICY_NAMES = {"custom": COSIGN_CUSTOM, "slsaprovenance1": "slsaprovenance", "spdxjson": "spdx"}

@@ -21,7 +21,7 @@ from tests.fakes.sigstore.leaf_profiles import serial
 from tests.fakes.sigstore.timestamps import TimestampAuthority as Stamping
 from tests.signatures.issuing import EVER, FIXTURES, staging
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.timestamps import MAX_RESPONSE_BYTES, TimestampAuthority, verified
+from webhook.signatures.proofs.timestamps import MAX_RESPONSE_BYTES, TimestampAuthority, verified
 from webhook.signatures.validity import Window
 
 MESSAGE = b"a signature"

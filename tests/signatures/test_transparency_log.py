@@ -16,10 +16,10 @@ from tests.fakes.sigstore.rekor import RekorV1, RekorV2, signed_note
 from tests.fakes.sigstore.times import AUTHORITIES_START
 from tests.signatures.proving import read, with_entry
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_entries import LogEntry
-from webhook.signatures.log_keys import LogKey
-from webhook.signatures.note_keys import note_key_id
-from webhook.signatures.transparency_log import Logged, verified
+from webhook.signatures.proofs.log_entries import LogEntry
+from webhook.signatures.proofs.log_keys import LogKey
+from webhook.signatures.proofs.note_keys import note_key_id
+from webhook.signatures.proofs.transparency_log import Logged, verified
 from webhook.signatures.validity import Window
 
 EVER = Window(AUTHORITIES_START)

@@ -25,9 +25,9 @@ from tests.fakes.sigstore.times import AUTHORITIES_START
 from tests.signatures.proving import attesting, read, signer_of, with_entry
 from webhook.signatures.candidate import Candidate
 from webhook.signatures.faults import Fault, RefusedError
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.signatures.trust import Proofs, Proved, ProvedTime, TimeSource
 from webhook.signatures.trust import TrustRoot as Port
-from webhook.signatures.trust_root import TrustRoot
 
 ROOT = TrustRoot.parse(trusted_root())
 SECOND = timedelta(seconds=1)

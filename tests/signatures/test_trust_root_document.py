@@ -18,7 +18,7 @@ from tests.fakes.sigstore.instances import authority, log
 from tests.fakes.sigstore.keys import key_id, private_key, spki
 from tests.fakes.sigstore.rekor import RekorV2
 from tests.fakes.sigstore.times import AUTHORITIES_START
-from webhook.signatures.trust_root import TrustRoot, TrustRootError
+from webhook.signatures.proofs.trust_root import TrustRoot, TrustRootError
 from webhook.signatures.validity import Window
 
 V1, V2 = services().rekor, services().rekor_v2

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.signatures.attested import IMAGE, NOW, OPENSSL, at, not_affected, openvex
 from webhook.images import PinnedImage
-from webhook.signatures.purls import MAX_CHARACTERS, PackageUrl
-from webhook.signatures.vex import MAX_ENTRIES, MAX_SAME_PACKAGE, Document, Exploitability
-from webhook.signatures.vulnerabilities import Finding, Severity
+from webhook.signatures.reports.purls import MAX_CHARACTERS, PackageUrl
+from webhook.signatures.reports.vex import MAX_ENTRIES, MAX_SAME_PACKAGE, Document, Exploitability
+from webhook.signatures.reports.vulnerabilities import Finding, Severity
 
 FINDING = Finding("CVE-2026-1", Severity.HIGH, package="openssl", purl=OPENSSL)
 UNPLACED = FINDING._replace(purl="")

@@ -19,22 +19,22 @@ from tests.signatures.attested import (
     trivy,
     trivy_vulnerability,
 )
-from webhook.signatures import reports, vulnerabilities
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.reports import MAX_FINDINGS
-from webhook.signatures.vulnerabilities import Allowance, Finding, Severity, VulnerabilityRule
+from webhook.signatures.reports import scanners, vulnerabilities
+from webhook.signatures.reports.scanners import MAX_FINDINGS
+from webhook.signatures.reports.vulnerabilities import Allowance, Finding, Severity, VulnerabilityRule
 
 MEDIUM = VulnerabilityRule(Severity.MEDIUM)
 UNREADABLE = "the vulnerability report cannot be read: "
 
 
 def found(result: object, predicate_type: str = VULN) -> tuple[Finding, ...]:
-    return reports.read(predicate_type, scan(result))
+    return scanners.read(predicate_type, scan(result))
 
 
 def unreadable(predicate: object, predicate_type: str = VULN) -> str:
     with pytest.raises(RefusedError) as caught:
-        reports.read(predicate_type, predicate)  # type: ignore[arg-type]  # any document
+        scanners.read(predicate_type, predicate)  # type: ignore[arg-type]  # any document
     assert caught.value.fault is Fault.VULNERABLE
     assert caught.value.reason.startswith(UNREADABLE)
     return caught.value.reason.removeprefix(UNREADABLE)
@@ -312,7 +312,7 @@ def test_findings_have_a_ceiling() -> None:
 def test_as_many_findings_as_are_read_take_less_than_a_second() -> None:
     report = scan(trivy(*[trivy_vulnerability()] * MAX_FINDINGS))
     started = time.thread_time()
-    findings = reports.read(VULN, report)
+    findings = scanners.read(VULN, report)
     with pytest.raises(RefusedError):
         vulnerabilities.accepted_until(MEDIUM, findings, lambda _: False, NOW)
     assert len(findings) == MAX_FINDINGS
@@ -340,7 +340,7 @@ NEAR = st.recursive(
 def test_no_document_gets_out_of_the_reader_but_as_a_refusal(document: Any, predicate_type: str) -> None:
     for predicate in (document, scan(document), {"scanner": document}):
         try:
-            findings = reports.read(predicate_type, predicate)
+            findings = scanners.read(predicate_type, predicate)
             refused = None
         except RefusedError as error:
             findings, refused = (), error

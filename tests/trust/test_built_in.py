@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from webhook.policy.trust_roots import TufRepository
-from webhook.signatures.trust_root import TrustRoot
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.trust import built_in
 from webhook.trust.tuf import Repository
 

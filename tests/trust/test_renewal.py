@@ -10,7 +10,7 @@ from tests.trust.stage import HOUR, OURS, PUBLIC_GOOD, TARGET, THEIRS, Stage, gi
 from webhook.errors import RegistryUnavailableError
 from webhook.policy.model_trust_root import BUILT_IN_REPOSITORY
 from webhook.policy.trust_roots import TrustRootSource, TufRepository
-from webhook.signatures.trust_root import TrustRoot as ParsedRoot
+from webhook.signatures.proofs.trust_root import TrustRoot as ParsedRoot
 from webhook.trust import built_in
 
 

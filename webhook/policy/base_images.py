@@ -23,7 +23,7 @@ from webhook.signatures.candidate import quoted
 from webhook.signatures.contents import BASE_DIGEST, BASE_NAME, Contents, Platform
 from webhook.signatures.faults import RefusedError
 from webhook.signatures.predicate_types import PROVENANCE, PROVENANCE_1
-from webhook.signatures.purls import PackageUrl
+from webhook.signatures.reports.purls import PackageUrl
 from webhook.signatures.strict_json import JsonValue
 
 MAX_BASES: Final = 32

@@ -12,7 +12,7 @@ from webhook.policy.texts import condition, duration
 from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.authorities import Authority, Requirement
 from webhook.signatures.predicate_types import predicate_types
-from webhook.signatures.vulnerabilities import Allowance, VulnerabilityRule
+from webhook.signatures.reports.vulnerabilities import Allowance, VulnerabilityRule
 
 BASE_IMAGES = "baseImages"
 """What messages call the entry that `images.baseImages` is. No entry of `verify` has such a name: it has capitals."""

@@ -43,7 +43,7 @@ def _content(document: Document, path: FieldPath, name: str | None, read_file: R
 
 def _trusted_root_fault(content: bytes) -> str | None:
     """What keeps the content from being a trusted root; None for one."""
-    from webhook.signatures import trust_root  # noqa: PLC0415 - loads sigstore-python: 0.3 s and 30 MiB
+    from webhook.signatures.proofs import trust_root  # noqa: PLC0415 - loads sigstore-python: 0.3 s and 30 MiB
 
     try:
         trust_root.TrustRoot.parse(content)

@@ -29,7 +29,7 @@ from webhook.policy.texts import (
     Text,
 )
 from webhook.signatures.predicate_types import VULNERABILITIES, predicate_types
-from webhook.signatures.vulnerabilities import Severity
+from webhook.signatures.reports.vulnerabilities import Severity
 
 
 class Vouching(Part):

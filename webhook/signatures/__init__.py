@@ -1,6 +1,8 @@
-"""Signatures of an image: bytes in, outcome out. No I/O, no clock, no event loop.
+"""Signatures and attestations of an image: bytes in, outcome out. No I/O, no clock, no event loop.
 
-`evidence` is what was found beside an image; `cosign` and `bundle` read the two formats into `candidate`s, with
-`strict_json`; `keys` checks one signature with one public key; `authorities` are who may vouch, `examine` tries one
-thing found with each of them, and `verify` counts.
+From bytes to candidates: `evidence` is what was found beside an image; `strict_json`, `dsse`, `bundle` and `cosign` read
+it, and `examine` makes `candidate`s of it. Who vouches: `authorities` are whom a policy accepts, by `keys` or
+`identities`; `vouching` tries a candidate with one of them, `counting` says how many voices there are, and `verify` is
+the whole of it, with `outcome` and `explain`. `proofs` is what trust roots prove, `attestations` and `reports` are what
+attestations say.
 """

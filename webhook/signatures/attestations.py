@@ -11,16 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from webhook.images import PinnedImage
-from webhook.signatures import report_times, reports, strict_json, vulnerabilities
+from webhook.signatures import strict_json
 from webhook.signatures.authorities import Authority, Requirement
 from webhook.signatures.candidate import Candidate
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.predicate_types import PREDICATE_TYPES, predicate_types
+from webhook.signatures.reports import report_times, scanners, vulnerabilities
+from webhook.signatures.reports.vex import CLOCK_SKEW, Document, Exploitability
+from webhook.signatures.reports.vulnerabilities import VulnerabilityRule
 from webhook.signatures.strict_json import JsonError, JsonObject, JsonValue
 from webhook.signatures.trust import Proved
 from webhook.signatures.validity import moment
-from webhook.signatures.vex import CLOCK_SKEW, Document, Exploitability
-from webhook.signatures.vulnerabilities import VulnerabilityRule
 
 __all__ = [
     "PREDICATE_TYPES",
@@ -160,7 +161,7 @@ class _Judgement:
         ends = [self._young_until(vouch)]
         self._check_conditions(said, vouch.candidate.statement)
         if self.rule.vulnerabilities is not None:
-            findings = reports.read(vouch.candidate.predicate_type, said)
+            findings = scanners.read(vouch.candidate.predicate_type, said)
             cleared = self.exploitability.clears
             ends.append(vulnerabilities.accepted_until(self.rule.vulnerabilities, findings, cleared, self.now))
         return min((end for end in ends if end is not None), default=None)

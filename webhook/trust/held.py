@@ -14,7 +14,7 @@ from webhook.trust.errors import UnusableError
 from webhook.trust.web import Web
 
 if TYPE_CHECKING:
-    from webhook.signatures.trust_root import TrustRoot as ParsedRoot
+    from webhook.signatures.proofs.trust_root import TrustRoot as ParsedRoot
     from webhook.trust.tuf import Repository
 
 BUILT_IN: Final = TrustRootSource(PUBLIC_GOOD, None, None)
@@ -107,7 +107,7 @@ def _public_good(*, refreshed: bool) -> TrustRootSource:
 
 
 def _parsed(content: bytes) -> "ParsedRoot":
-    from webhook.signatures import trust_root  # noqa: PLC0415 - this alone takes 0.3 s and 30 MiB
+    from webhook.signatures.proofs import trust_root  # noqa: PLC0415 - this alone takes 0.3 s and 30 MiB
 
     try:
         return trust_root.TrustRoot.parse(content)

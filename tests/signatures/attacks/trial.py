@@ -16,8 +16,8 @@ from webhook.signatures.evidence import Attachment, Evidence
 from webhook.signatures.faults import Fault
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.signatures.trust import Circumstances, Proofs
-from webhook.signatures.trust_root import TrustRoot
 from webhook.signatures.verify import Examination, Outcome, verify
 
 IDENTITY: Final = Identity(ISSUER, SUBJECT)

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from webhook.images import PinnedImage
-from webhook.signatures import report_times
-from webhook.signatures.purls import PackageUrl
+from webhook.signatures.reports import report_times
+from webhook.signatures.reports.purls import PackageUrl
+from webhook.signatures.reports.vulnerabilities import Finding
 from webhook.signatures.strict_json import JsonObject, JsonValue
-from webhook.signatures.vulnerabilities import Finding
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """By which the clocks of those who write documents may be ahead of ours."""

@@ -27,9 +27,9 @@ from sigstore.models import TransparencyLogEntry
 from sigstore_models.rekor.v1 import TransparencyLogEntry as EntryModel
 
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_entries import InclusionProof, LogEntry
-from webhook.signatures.log_keys import LogKey
-from webhook.signatures.note_keys import note_key_id
+from webhook.signatures.proofs.log_entries import InclusionProof, LogEntry
+from webhook.signatures.proofs.log_keys import LogKey
+from webhook.signatures.proofs.note_keys import note_key_id
 from webhook.signatures.validity import moment
 
 _WITH_TREE_ID: Final = re.compile(r"\S+ - [0-9]+", re.ASCII)

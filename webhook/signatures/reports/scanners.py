@@ -17,8 +17,8 @@ from webhook.signatures import strict_json
 from webhook.signatures.candidate import quoted
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.predicate_types import IN_TOTO_VULNERABILITIES
+from webhook.signatures.reports.vulnerabilities import Finding, Severity
 from webhook.signatures.strict_json import JsonError, JsonObject, JsonValue
-from webhook.signatures.vulnerabilities import Finding, Severity
 
 MAX_FINDINGS: Final = 100_000
 """That are read; the largest images have some thousands."""

@@ -10,7 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from webhook.signatures.log_keys import LogKey
+from webhook.signatures.proofs.log_keys import LogKey
 
 _ED25519: Final = b"\x01"
 _RSA: Final = b"\xffPKIX-RSA-PKCS#1v1.5"

@@ -17,11 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from webhook.signatures.candidate import printable, quoted
-from webhook.signatures.certificate_chains import CertificateAuthority
-from webhook.signatures.log_keys import LogKey, LogKeyError
-from webhook.signatures.note_keys import note_key_id
-from webhook.signatures.timestamps import TimestampAuthority
-from webhook.signatures.trust_root_members import Member, TrustRootError
+from webhook.signatures.proofs.certificate_chains import CertificateAuthority
+from webhook.signatures.proofs.log_keys import LogKey, LogKeyError
+from webhook.signatures.proofs.note_keys import note_key_id
+from webhook.signatures.proofs.timestamps import TimestampAuthority
+from webhook.signatures.proofs.trust_root_members import Member, TrustRootError
 from webhook.signatures.validity import Window
 
 MEDIA_TYPES: Final = frozenset(

@@ -26,7 +26,7 @@ from webhook.signatures.candidate import MAX_SIGNATURE_CHARACTERS, Candidate, Ca
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.keys import PublicKey
-from webhook.signatures.log_entries import MAX_ENTRY_BYTES, KindVersion, reading_entry
+from webhook.signatures.proofs.log_entries import MAX_ENTRY_BYTES, KindVersion, reading_entry
 from webhook.signatures.strict_json import JsonObject
 
 MAX_VERIFIER_CHARACTERS: Final = 64 << 10

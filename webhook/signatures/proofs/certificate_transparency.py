@@ -23,7 +23,7 @@ from sigstore._utils import KeyID
 
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.log_keys import LogKey
+from webhook.signatures.proofs.log_keys import LogKey
 from webhook.signatures.validity import moment
 
 MAX_PROMISES: Final = 16

@@ -16,20 +16,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, ParamSpec, TypeVar
 
-from webhook.signatures import certificate_chains, certificate_transparency, log_bodies, timestamps, transparency_log
-from webhook.signatures import trust_root_document as document
 from webhook.signatures.candidate import Candidate
-from webhook.signatures.certificate_chains import CertificateAuthority
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.keys import PublicKey
-from webhook.signatures.log_entries import LogEntry
-from webhook.signatures.log_keys import LogKey
-from webhook.signatures.signed_timestamps import signed_timestamps
-from webhook.signatures.timestamps import TimestampAuthority
-from webhook.signatures.transparency_log import Logged
+from webhook.signatures.proofs import (
+    certificate_chains,
+    certificate_transparency,
+    log_bodies,
+    timestamps,
+    transparency_log,
+)
+from webhook.signatures.proofs import trust_root_document as document
+from webhook.signatures.proofs.certificate_chains import CertificateAuthority
+from webhook.signatures.proofs.log_entries import LogEntry
+from webhook.signatures.proofs.log_keys import LogKey
+from webhook.signatures.proofs.signed_timestamps import signed_timestamps
+from webhook.signatures.proofs.timestamps import TimestampAuthority
+from webhook.signatures.proofs.transparency_log import Logged
+from webhook.signatures.proofs.trust_root_members import TrustRootError
 from webhook.signatures.trust import Proofs, Proved, ProvedTime, TimeSource
-from webhook.signatures.trust_root_members import TrustRootError
 from webhook.signatures.validity import moment
 
 __all__ = ["TrustRoot", "TrustRootError"]

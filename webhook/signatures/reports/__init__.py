@@ -1,0 +1,1 @@
+"""What attestations say: reports of scanners, statements of exploitability (VEX), and how old they are."""
