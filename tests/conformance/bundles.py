@@ -70,7 +70,6 @@ def _of_file(document: JsonObject) -> Candidate:
     if strict_json.member(document, "dsseEnvelope") is not None:
         raise CandidateError("bundle: messageSignature and dsseEnvelope, where one of them is expected")
     signature = strict_json.child(document, "messageSignature")
-    material = bundle._material(document)  # noqa: SLF001
     return Candidate(
         source="bundle",
         form=Form.BUNDLE,
@@ -78,9 +77,7 @@ def _of_file(document: JsonObject) -> Candidate:
         message=b"",
         signature=_bytes(signature, "signature"),
         claims=_named_digest(signature),
-        certificate=material.certificate,
-        log_entries=material.log_entries,
-        timestamps=material.timestamps,
+        **bundle._material(document),  # noqa: SLF001
     )
 
 

@@ -101,10 +101,22 @@ def test_identities_of_one_authority_do_not_outvote_each_other() -> None:
     assert faults(CLEAN, old, new) == [Fault.SUPERSEDED, Fault.VULNERABLE]
 
 
-def test_a_proved_time_goes_before_what_the_report_says() -> None:
-    redated = vouch(scan(trivy(), finished="2026-01-09T00:00:00Z"), signed_at=at(1))
+def test_a_report_is_no_younger_than_the_proof_of_its_signature() -> None:
+    ahead = vouch(scan(trivy(), finished="2026-01-09T00:00:00Z"), signed_at=at(1))
     bad = vouch(scan(trivy(trivy_vulnerability()), finished="2026-01-02T00:00:00Z"), signed_at=at(2))
-    assert faults(CLEAN, redated, bad) == [Fault.SUPERSEDED, Fault.VULNERABLE]
+    assert faults(CLEAN, ahead, bad) == [Fault.SUPERSEDED, Fault.VULNERABLE]
+
+
+def test_a_report_that_is_stamped_or_logged_anew_is_no_younger_for_it() -> None:
+    """Who can write to a registry can take an old signature to a log or a timestamp authority again."""
+    old = vouch(scan(trivy(), finished="2026-01-01T00:00:00Z"), signed_at=at(10))
+    new = vouch(scan(trivy(trivy_vulnerability()), finished="2026-01-08T00:00:00Z"), signed_at=at(8))
+    assert faults(CLEAN, old, new) == [Fault.SUPERSEDED, Fault.VULNERABLE]
+    refused = refusal(WEEK, old)
+    assert refused.fault is Fault.TOO_OLD
+    assert refused.reason == "made, by its own account, at 2026-01-01T00:00:00Z, 228h ago; accepted for 168h"
+    (result,) = judged(WEEK, vouch(scan(trivy(), finished="2026-01-05T00:00:00Z"), signed_at=at(10)))
+    assert result.until == at(12, 0)
 
 
 def test_without_a_proved_time_the_report_says_which_is_newest() -> None:
@@ -113,10 +125,24 @@ def test_without_a_proved_time_the_report_says_which_is_newest() -> None:
     assert faults(CLEAN, old, new) == [Fault.SUPERSEDED, Fault.VULNERABLE]
 
 
-def test_what_has_no_time_is_older_than_what_has_one() -> None:
-    undated = vouch(scan(trivy(), finished=None))
-    assert faults(CLEAN, undated, vouch(BAD, signed_at=at(1))) == [Fault.SUPERSEDED, Fault.VULNERABLE]
-    assert faults(CLEAN, vouch(GOOD, signed_at=at(1)), vouch(scan(None, finished=None))) == [None, Fault.SUPERSEDED]
+def test_what_has_no_time_must_pass_beside_the_newest() -> None:
+    """Nobody can tell that it is older."""
+    clean, dirty = (vouch(scan(report, finished=None)) for report in (trivy(), trivy(trivy_vulnerability())))
+    for order in ((dirty, vouch(GOOD)), (dirty, vouch(GOOD, signed_at=at(1)))):
+        assert faults(CLEAN, *order) == [Fault.VULNERABLE, Fault.SUPERSEDED]
+        assert faults(CLEAN, *order[::-1]) == [Fault.SUPERSEDED, Fault.VULNERABLE]
+    assert faults(CLEAN, clean, vouch(BAD)) == [Fault.SUPERSEDED, Fault.VULNERABLE]
+    assert faults(CLEAN, clean, vouch(BAD, signed_at=at(1)), vouch(GOOD)) == [None, Fault.SUPERSEDED, None]
+    superseded = judged(CLEAN, dirty, vouch(GOOD))[1].refused
+    assert superseded is not None
+    assert superseded.reason == "another one by ci decides, which has no time"
+
+
+def test_the_newest_that_has_a_time_is_named_to_those_that_are_older() -> None:
+    undated, old, new = vouch(scan(trivy(), finished=None)), vouch(GOOD, signed_at=at(1)), vouch(GOOD, signed_at=at(2))
+    reason = judged(CLEAN, undated, old, new)[1].refused
+    assert reason is not None
+    assert reason.reason == "a newer one by ci of 2026-01-02T12:00:00Z decides"
 
 
 @pytest.mark.parametrize("signed_at", [None, at(3)])
@@ -127,8 +153,8 @@ def test_of_equally_new_ones_all_must_pass(signed_at: datetime | None) -> None:
     assert faults(CLEAN, good, good) == [None, None]
     superseded = judged(CLEAN, good, bad)[0].refused
     assert superseded is not None
-    dated = " of 2026-01-03T12:00:00Z" if signed_at else ""
-    assert superseded.reason == f"another one as new by ci{dated} decides"
+    dated = "another one as new by ci of 2026-01-03T12:00:00Z decides"
+    assert superseded.reason == (dated if signed_at else "another one by ci decides, which has no time")
 
 
 @pytest.mark.parametrize("finished", ["0001-01-01T00:00:00Z", "", "2026-01-09", None])
@@ -138,8 +164,8 @@ def test_a_time_that_is_not_set_is_none(finished: str | None) -> None:
     assert refused.reason == "nothing proves when it was signed, nor does it say when it was made; accepted for 168h"
 
 
-def test_age_counts_from_the_proved_time() -> None:
-    (result,) = judged(WEEK, vouch(scan(trivy(), finished="2020-01-01T00:00:00Z"), signed_at=at(4)))
+def test_age_counts_from_the_proved_time_where_that_is_earlier() -> None:
+    (result,) = judged(WEEK, vouch(scan(trivy(), finished="2026-01-10T00:00:00Z"), signed_at=at(4)))
     assert result.refused is None
     assert result.until == at(11)
     refused = refusal(WEEK, vouch(scan(trivy(), finished="2026-01-10T00:00:00Z"), signed_at=at(3, 11)))
@@ -172,6 +198,13 @@ def test_what_will_only_be_made_is_refused(rule: AttestationRule) -> None:
     assert (
         refusal(rule, vouch(GOOD, signed_at=at(11))).reason == "signed at 2026-01-11T12:00:00Z, which is in the future"
     )
+
+
+def test_a_proof_of_today_does_not_make_up_for_a_report_of_tomorrow() -> None:
+    """It would be the newest for ever, once the proof is left out."""
+    refused = refusal(RULE, vouch(scan(trivy(), finished="2026-01-11T00:00:00Z"), signed_at=at(1)))
+    assert refused.fault is Fault.TIME_IN_FUTURE
+    assert refused.reason == "made, by its own account, at 2026-01-11T00:00:00Z, which is in the future"
 
 
 @dataclass(frozen=True)
@@ -228,9 +261,24 @@ def test_the_format_goes_by_the_predicate_type() -> None:
 
 
 def test_vex_documents_clear_findings() -> None:
-    vex = (vouch(openvex(not_affected()), OPENVEX, by=RELEASE),)
+    vex = (vouch(openvex(not_affected()), OPENVEX),)
     assert refusal(CLEAN, vouch(BAD)).reason.startswith("1 vulnerability above medium: CVE-2026-1 (high, openssl")
     assert judged(CLEAN, vouch(BAD), vex=vex)[0].refused is None
+
+
+def test_one_authority_does_not_speak_for_another() -> None:
+    """Else one of n could clear the reports of all: k of n would be one of n."""
+    reports = (vouch(BAD, by=CI), vouch(BAD, by=RELEASE))
+    vex = (vouch(openvex(not_affected()), OPENVEX, by=RELEASE),)
+    (of_ci, of_release) = judged(CLEAN, *reports, vex=vex)
+    assert of_ci.refused is not None
+    assert of_ci.refused.fault is Fault.VULNERABLE
+    assert of_release.refused is None
+
+
+def test_one_identity_does_not_speak_for_another_of_its_authority() -> None:
+    vex = (replace(vouch(openvex(not_affected()), OPENVEX), voice="issuer somebody else"),)
+    assert refusal(CLEAN, vouch(BAD), vex=vex).fault is Fault.VULNERABLE
 
 
 def test_a_vex_document_without_a_time_is_as_old_as_its_signature() -> None:

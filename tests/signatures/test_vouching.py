@@ -77,7 +77,7 @@ def test_a_proof_that_fails_refuses_and_is_told_with_the_authority() -> None:
     outcome = judged(root, sigstore.signature(), keyless())
     assert (outcome.code, outcome.message) == (
         Code.SIGNATURE_INVALID,
-        "signed by ci, but the inclusion proof does not hold",
+        "a signature in the name of ci is not accepted: the inclusion proof does not hold",
     )
     assert faults(outcome) == [Fault.LOG_PROOF_INVALID]
 
@@ -91,7 +91,7 @@ def test_a_proof_without_a_time_does_not_make_a_certificate_good() -> None:
 def test_whatever_a_trust_root_raises_refuses() -> None:
     outcome = judged(FakeTrustRoot(TypeError("hostile")), sigstore.signature(), keyless())
     assert (faults(outcome), outcome.code) == ([Fault.MALFORMED], Code.SIGNATURE_INVALID)
-    assert outcome.message == "signed by ci, but cannot be verified (TypeError)"
+    assert outcome.message == "a signature in the name of ci is not accepted: cannot be verified (TypeError)"
 
 
 def test_a_trust_root_that_is_not_there_is_told_and_is_no_answer() -> None:

@@ -1,14 +1,17 @@
 """Attestations: which of them a rule accepts, and what they must say.
 
-Of each authority the newest decides, so that an old clean report never outvotes a newer bad one. Its age is that of its
-signature where a log or a timestamp proves one, else what it says itself; an attestation without any time is older than
-all that have one. Where several are equally new, or none of them has a time, all of them must pass.
+Of each authority the newest decides, so that an old clean report never outvotes a newer bad one. It is as old as the
+earliest of two times: the one at which a log or a timestamp saw its signature, and the one that it says itself, which is
+signed. So whoever has it stamped or logged anew makes it no younger, unless it does not say when it was made.
+
+Where several are equally new, all of them must pass; and so must those that have no time at all, since nobody can tell
+that they are older.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from webhook.images import PinnedImage
 from webhook.signatures import strict_json
@@ -35,7 +38,8 @@ __all__ = [
     "predicate_types",
 ]
 
-_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+
+_SIGNED, _SAID = "signed", "made, by its own account,"
 
 
 class Condition(Protocol):
@@ -94,11 +98,10 @@ def judge(
 ) -> tuple[Judged, ...]:
     """One judgement for each of `vouches`, in their order; all of them are of the rule's types and authorities.
 
-    Of each authority the newest decides. `vex` are OpenVEX documents by the same authorities.
+    Of each authority the newest decides. `vex` are OpenVEX documents by the rule's authorities: each one counts for the
+    reports of its own authority and voice alone, for else one of them could speak for several.
     """
-    exploitability = Exploitability()
-    if rule.vulnerabilities is not None:
-        exploitability = Exploitability.read(map(_document, vex), image, now)
+    exploitability = {voice: Exploitability.read(said, image, now) for voice, said in _by_voice(vex).items()}
     judgement = _Judgement(rule, image, now, exploitability)
     by_authority: dict[str, list[int]] = {}
     for index, vouch in enumerate(vouches):
@@ -111,10 +114,8 @@ def judge(
 
 
 def deciding(vouches: Sequence[Vouch]) -> tuple[Vouch, ...]:
-    """Of vouches by one authority the newest: several, if they are of the same time or none has a time."""
-    times = [_age(vouch) or _NO_TIME for vouch in vouches]
-    newest = max(times, default=_NO_TIME)
-    return tuple(vouch for vouch, time in zip(vouches, times, strict=True) if time == newest)
+    """Of vouches by one authority the newest, several if they are of the same time, and all that have no time."""
+    return tuple(one.vouch for one in _deciding([_Dated.of(vouch) for vouch in vouches]))
 
 
 def predicate(candidate: Candidate) -> JsonValue:
@@ -127,6 +128,40 @@ def predicate(candidate: Candidate) -> JsonValue:
         raise RefusedError(Fault.MALFORMED, f"statement: {error}") from None
 
 
+class _Dated(NamedTuple):
+    """A vouch, when its signature was seen, and when it says itself that it was made."""
+
+    vouch: Vouch
+    signed: datetime | None
+    said: datetime | None
+
+    @classmethod
+    def of(cls, vouch: Vouch) -> "_Dated":
+        try:
+            said = report_times.reported(vouch.candidate.predicate_type, predicate(vouch.candidate))
+        except RefusedError:
+            said = None
+        return cls(vouch, vouch.proved.signed_at, said)
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was made at the latest, None if nothing says when."""
+        return min((one for one in (self.signed, self.said) if one is not None), default=None)
+
+
+def _deciding(vouches: Sequence[_Dated]) -> list[_Dated]:
+    newest = max((one.time for one in vouches if one.time is not None), default=None)
+    return [one for one in vouches if one.time in {None, newest}]
+
+
+def _by_voice(vex: Sequence[Vouch]) -> dict[tuple[str, str], list[Document]]:
+    """OpenVEX documents by authority and voice."""
+    documents: dict[tuple[str, str], list[Document]] = {}
+    for vouch in vex:
+        documents.setdefault((vouch.authority.name, vouch.voice), []).append(_document(vouch))
+    return documents
+
+
 @dataclass(frozen=True, slots=True)
 class _Judgement:
     """What attestations are judged by."""
@@ -134,52 +169,61 @@ class _Judgement:
     rule: AttestationRule
     image: PinnedImage
     now: datetime
-    exploitability: Exploitability
+    exploitability: Mapping[tuple[str, str], Exploitability]
 
     def of_one_authority(self, vouches: Sequence[Vouch]) -> Iterator[Judged]:
         """One for each, in their order."""
-        newest = {id(vouch): self._judged(vouch) for vouch in deciding(vouches)}
-        refused = [one for one in newest.values() if one.refused is not None]
+        deciding = _deciding([_Dated.of(vouch) for vouch in vouches])
+        decisive = {id(one.vouch): self._judged(one) for one in deciding}
+        dated = [one for one in deciding if one.time is not None]
+        refused = [one for one in deciding if decisive[id(one.vouch)].refused is not None]
         for vouch in vouches:
-            own = newest.get(id(vouch))
+            own = decisive.get(id(vouch))
             if own is None:
-                yield Judged(vouch, _superseded("a newer one", next(iter(newest.values())).vouch))
+                yield Judged(vouch, _superseded("a newer one", dated[0]))
             elif own.refused is None and refused:
-                yield Judged(vouch, _superseded("another one as new", refused[0].vouch))
+                yield Judged(vouch, _superseded("another one as new", refused[0]))
             else:
                 yield own
 
-    def _judged(self, vouch: Vouch) -> Judged:
+    def _judged(self, one: _Dated) -> Judged:
         try:
-            return Judged(vouch, until=self._accepted_until(vouch))
+            return Judged(one.vouch, until=self._accepted_until(one))
         except RefusedError as error:
-            return Judged(vouch, error.unraised())
+            return Judged(one.vouch, error.unraised())
 
-    def _accepted_until(self, vouch: Vouch) -> datetime | None:
+    def _accepted_until(self, one: _Dated) -> datetime | None:
         """Raises `RefusedError`."""
-        said = predicate(vouch.candidate)
-        ends = [self._young_until(vouch)]
-        self._check_conditions(said, vouch.candidate.statement)
+        candidate = one.vouch.candidate
+        said = predicate(candidate)
+        self._check_future(one)
+        ends = [self._young_until(one)]
+        self._check_conditions(said, candidate.statement)
         if self.rule.vulnerabilities is not None:
-            findings = scanners.read(vouch.candidate.predicate_type, said)
-            cleared = self.exploitability.clears
+            findings = scanners.read(candidate.predicate_type, said)
+            voice = (one.vouch.authority.name, one.vouch.voice)
+            cleared = self.exploitability.get(voice, Exploitability()).clears
             ends.append(vulnerabilities.accepted_until(self.rule.vulnerabilities, findings, cleared, self.now))
         return min((end for end in ends if end is not None), default=None)
 
-    def _young_until(self, vouch: Vouch) -> datetime | None:
-        time, how = _age(vouch), "signed" if vouch.proved.signed_at else "made, by its own account,"
-        if time is not None and time > self.now + CLOCK_SKEW:
-            raise RefusedError(Fault.TIME_IN_FUTURE, f"{how} at {moment(time)}, which is in the future")
+    def _check_future(self, one: _Dated) -> None:
+        """Neither time may lie ahead: an older proof does not make up for a report that says it is of tomorrow."""
+        for time, how in ((one.signed, _SIGNED), (one.said, _SAID)):
+            if time is not None and time > self.now + CLOCK_SKEW:
+                raise RefusedError(Fault.TIME_IN_FUTURE, f"{how} at {moment(time)}, which is in the future")
+
+    def _young_until(self, one: _Dated) -> datetime | None:
         limit = self.rule.max_age
         if limit is None:
             return None
-        if time is None:
+        if one.time is None:
             reason = f"nothing proves when it was signed, nor does it say when it was made; accepted for {_span(limit)}"
             raise RefusedError(Fault.TOO_OLD, reason)
-        if self.now - time > limit:
-            reason = f"{how} at {moment(time)}, {_span(self.now - time)} ago; accepted for {_span(limit)}"
+        if self.now - one.time > limit:
+            how = _SIGNED if one.time == one.signed else _SAID
+            reason = f"{how} at {moment(one.time)}, {_span(self.now - one.time)} ago; accepted for {_span(limit)}"
             raise RefusedError(Fault.TOO_OLD, reason)
-        return time + limit
+        return one.time + limit
 
     def _check_conditions(self, said: JsonValue, statement: JsonObject | None) -> None:
         image = self.image
@@ -198,16 +242,6 @@ class _Judgement:
                 raise RefusedError(Fault.CONDITION_FALSE, reason)
 
 
-def _age(vouch: Vouch) -> datetime | None:
-    """When it was made: as far as that is proved, else as it says itself."""
-    if vouch.proved.signed_at is not None:
-        return vouch.proved.signed_at
-    try:
-        return report_times.reported(vouch.candidate.predicate_type, predicate(vouch.candidate))
-    except RefusedError:
-        return None
-
-
 def _document(vouch: Vouch) -> Document:
     try:
         return Document(predicate(vouch.candidate), vouch.proved.signed_at)
@@ -215,10 +249,11 @@ def _document(vouch: Vouch) -> Document:
         return Document(None)
 
 
-def _superseded(which: str, decisive: Vouch) -> RefusedError:
-    time = _age(decisive)
-    dated = "" if time is None else f" of {moment(time)}"
-    return RefusedError(Fault.SUPERSEDED, f"{which} by {decisive.authority.name}{dated} decides")
+def _superseded(which: str, decisive: _Dated) -> RefusedError:
+    name = decisive.vouch.authority.name
+    if decisive.time is None:
+        return RefusedError(Fault.SUPERSEDED, f"another one by {name} decides, which has no time")
+    return RefusedError(Fault.SUPERSEDED, f"{which} by {name} of {moment(decisive.time)} decides")
 
 
 def _span(time: timedelta) -> str:

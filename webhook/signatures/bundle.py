@@ -4,8 +4,7 @@ Source: sigstore/protobuf-specs `sigstore_bundle.proto`. On a registry a bundle 
 envelope, and nothing else is taken.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from webhook.signatures import dsse, strict_json
 from webhook.signatures.candidate import (
@@ -18,7 +17,7 @@ from webhook.signatures.candidate import (
     reading,
 )
 from webhook.signatures.evidence import Attachment
-from webhook.signatures.strict_json import JsonObject, JsonValue
+from webhook.signatures.strict_json import JsonObject
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 ANY_MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle"
@@ -36,13 +35,6 @@ MAX_CERTIFICATE_CHARACTERS: Final = 32 << 10  # Fulcio's leaf certificates take 
 _MATERIALS: Final = ("publicKey", "certificate", "x509CertificateChain")
 
 
-@dataclass(frozen=True, slots=True)
-class _Material:
-    certificate: bytes | None
-    log_entries: tuple[JsonValue, ...]
-    timestamps: tuple[JsonValue, ...]
-
-
 def parse(attachment: Attachment) -> Candidate:
     """The candidate that a bundle on a registry is, be it a signature or an attestation. Raises `CandidateError`."""
     with reading("bundle"):
@@ -52,34 +44,19 @@ def parse(attachment: Attachment) -> Candidate:
             raise CandidateError(f"bundle: mediaType is {quoted(media_type)}, not {quoted(MEDIA_TYPE)}")
         if strict_json.member(bundle, "messageSignature") is not None:
             raise CandidateError("bundle: messageSignature, which signs a file; an image's signature is a dsseEnvelope")
-        return _candidate(attachment.source, bundle, _material(bundle))
+        envelope = dsse.read(strict_json.child(bundle, "dsseEnvelope"), "bundle")
+        return dsse.candidate(attachment.source, Form.BUNDLE, envelope, **_material(bundle))
 
 
-def _candidate(source: str, bundle: JsonObject, material: _Material) -> Candidate:
-    envelope = dsse.read(strict_json.child(bundle, "dsseEnvelope"), "bundle")
-    return Candidate(
-        source=source,
-        form=Form.BUNDLE,
-        payload=envelope.payload,
-        message=envelope.message,
-        signature=envelope.signature,
-        claims=envelope.claims,
-        predicate_type=envelope.predicate_type,
-        statement=envelope.statement,
-        certificate=material.certificate,
-        log_entries=material.log_entries,
-        timestamps=material.timestamps,
-    )
-
-
-def _material(bundle: JsonObject) -> _Material:
+def _material(bundle: JsonObject) -> dict[str, Any]:
+    """The fields of a candidate that tell who signed, and what proves it."""
     material = strict_json.child(bundle, "verificationMaterial")
     timestamps = strict_json.optional_child(material, "timestampVerificationData")
-    return _Material(
-        certificate=_certificate(material),
-        log_entries=tuple(strict_json.items(material, "tlogEntries", MAX_LOG_ENTRIES)),
-        timestamps=tuple(strict_json.items(timestamps, "rfc3161Timestamps", MAX_TIMESTAMPS)),
-    )
+    return {
+        "certificate": _certificate(material),
+        "log_entries": tuple(strict_json.items(material, "tlogEntries", MAX_LOG_ENTRIES)),
+        "timestamps": tuple(strict_json.items(timestamps, "rfc3161Timestamps", MAX_TIMESTAMPS)),
+    }
 
 
 def _certificate(material: JsonObject) -> bytes | None:

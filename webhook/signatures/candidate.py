@@ -17,6 +17,9 @@ MAX_CONTENT_BYTES: Final = 1 << 20
 MAX_DOCUMENT_BYTES: Final = 16 << 20
 """Of a bundle or an envelope, and of the statement in it. Signatures take 1 to 15 KB, bills of materials some MB."""
 
+MAX_STATEMENT_VALUES: Final = 500_000
+"""JSON values of one statement. Bills of materials have about 50,000 a megabyte."""
+
 MAX_SIGNATURE_CHARACTERS: Final = 8192
 """Of a signature in base64: one by an RSA key of 8,192 bits takes 1,368."""
 
@@ -63,8 +66,10 @@ class Candidate:
 
     `message` is what `signature` covers: the payload itself, or its pre-authentication encoding in a DSSE envelope.
     `statement` is the in-toto statement that the payload is, and `predicate_type` its type; None and "" in simple
-    signing. `envelope` are the bytes of the whole DSSE envelope where it is a layer of its own. `certificate` (DER in a
-    bundle, else PEM), `log_entries` and `timestamps` are kept as they stand; the formats write them differently.
+    signing, and as long as the candidate is `sealed`: its payload is so large that nobody reads it before somebody
+    vouched for it. `envelope` are the bytes of the whole DSSE envelope where it is a layer of its own. `certificate`
+    (DER in a bundle, else PEM), `log_entries` and `timestamps` are kept as they stand; the formats write them
+    differently.
     """
 
     source: str
@@ -75,6 +80,7 @@ class Candidate:
     claims: tuple[Claim, ...]
     predicate_type: str = ""
     statement: JsonObject | None = None
+    sealed: bool = False
     envelope: bytes = b""
     certificate: bytes | None = None
     log_entries: tuple[JsonValue, ...] = ()

@@ -63,15 +63,10 @@ def parse_attestation(attachment: Attachment) -> Candidate:
     with reading("envelope"):
         content = strict_json.load_object(attachment.content, MAX_DOCUMENT_BYTES)
         envelope = dsse.read(content, "envelope")
-    return Candidate(
-        source=attachment.source,
-        form=Form.ENVELOPE,
-        payload=envelope.payload,
-        message=envelope.message,
-        signature=envelope.signature,
-        claims=envelope.claims,
-        predicate_type=envelope.predicate_type,
-        statement=envelope.statement,
+    return dsse.candidate(
+        attachment.source,
+        Form.ENVELOPE,
+        envelope,
         envelope=attachment.content,
         certificate=_certificate(attachment.annotations.get(CERTIFICATE_ANNOTATION, "")),
         log_entries=_present(attachment, LOG_ANNOTATION),

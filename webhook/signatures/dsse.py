@@ -5,15 +5,18 @@ Sources: secure-systems-lab/dsse `protocol.md` (the pre-authentication encoding)
 the reader of a `Candidate` must compare.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from webhook.signatures import strict_json
 from webhook.signatures.candidate import (
     MAX_DOCUMENT_BYTES,
     MAX_SIGNATURE_CHARACTERS,
+    MAX_STATEMENT_VALUES,
+    Candidate,
     CandidateError,
     Claim,
+    Form,
     decode_base64,
     quoted,
     reading,
@@ -23,6 +26,10 @@ from webhook.signatures.strict_json import JsonObject, JsonValue
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPES: Final = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
 
+MAX_UNSEALED_BYTES: Final = 64 << 10
+"""Of a payload that is read before its signature was checked. Signatures take a kilobyte; what is larger is sealed, for
+reading takes memory and time, and whoever can write to the repository could make everybody pay for it."""
+
 MAX_SUBJECTS: Final = 1024  # as sigstore-go (GHSA-cq38-jh5f-37mq)
 MAX_DIGESTS: Final = 32  # of one subject, as sigstore-go
 MAX_SIGNATURES: Final = 32  # of which one is accepted; more are not even counted
@@ -30,12 +37,19 @@ MAX_SIGNATURES: Final = 32  # of which one is accepted; more are not even counte
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An envelope with one signature, and the statement that its payload is. `message` is what the signature covers."""
+    """An envelope with one signature; `message` is what that covers. `statement` is None while it is sealed."""
 
     payload: bytes
     message: bytes
     signature: bytes
-    statement: JsonObject
+    statement: "Statement | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a payload says: `content` whole, and of it the predicate's type and the claims about digests."""
+
+    content: JsonObject
     predicate_type: str
     claims: tuple[Claim, ...]
 
@@ -50,16 +64,41 @@ def read(envelope: JsonObject, what: str) -> Envelope:
         raise CandidateError(f"{what}: {len(signatures)} signatures in the envelope, not one")
     signature = _object(signatures[0], f"{what}: a signature")
     payload = decode_base64(strict_json.text(envelope, "payload"), MAX_DOCUMENT_BYTES, f"{what}: payload")
-    with reading("statement"):
-        statement = strict_json.load_object(payload, MAX_DOCUMENT_BYTES)
-        predicate_type, claims = _statement(statement)
     return Envelope(
         payload=payload,
         message=pre_authentication_encoding(payload),
         signature=decode_base64(strict_json.text(signature, "sig"), MAX_SIGNATURE_CHARACTERS, f"{what}: sig"),
-        statement=statement,
-        predicate_type=predicate_type,
-        claims=claims,
+        statement=None if len(payload) > MAX_UNSEALED_BYTES else _statement(payload, strict_json.MAX_VALUES),
+    )
+
+
+def candidate(source: str, form: Form, read: Envelope, **proofs: Any) -> Candidate:
+    """The candidate that an envelope is; `proofs` are the other fields."""
+    sealed = Candidate(
+        source=source,
+        form=form,
+        payload=read.payload,
+        message=read.message,
+        signature=read.signature,
+        claims=(),
+        sealed=True,
+        **proofs,
+    )
+    return sealed if read.statement is None else _with(sealed, read.statement)
+
+
+def opened(sealed: Candidate) -> Candidate:
+    """A sealed candidate, read. Raises `CandidateError`."""
+    return _with(sealed, _statement(sealed.payload, MAX_STATEMENT_VALUES))
+
+
+def _with(candidate: Candidate, statement: Statement) -> Candidate:
+    return replace(
+        candidate,
+        claims=statement.claims,
+        predicate_type=statement.predicate_type,
+        statement=statement.content,
+        sealed=False,
     )
 
 
@@ -68,7 +107,13 @@ def pre_authentication_encoding(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode("ascii"), len(payload), payload)
 
 
-def _statement(statement: JsonObject) -> tuple[str, tuple[Claim, ...]]:
+def _statement(payload: bytes, values: int) -> Statement:
+    with reading("statement"):
+        content = strict_json.load_object(payload, MAX_DOCUMENT_BYTES, values)
+        return Statement(content, *_said(content))
+
+
+def _said(statement: JsonObject) -> tuple[str, tuple[Claim, ...]]:
     """Predicate type and claims of an in-toto statement."""
     kind = strict_json.text(statement, "_type")
     if kind not in STATEMENT_TYPES:

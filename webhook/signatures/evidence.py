@@ -24,10 +24,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Something found that is not taken as evidence, and why: over a ceiling, other content than its digest names."""
+    """Something found that is not taken as evidence, and why: over a ceiling, other content than its digest names.
+
+    `beyond` says that it was not looked at, so that it may be anything, such as the newest attestation.
+    """
 
     source: str
     reason: str
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)

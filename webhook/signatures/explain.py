@@ -7,9 +7,11 @@ from webhook.codes import Code
 from webhook.signatures.authorities import Authority, KeyAuthority, Requirement
 from webhook.signatures.candidate import printable
 from webhook.signatures.evidence import Unanswered
+from webhook.signatures.examine import Found
 from webhook.signatures.faults import Fault
 from webhook.signatures.outcome import Trial
 
+_SHOWN_CHARACTERS: Final = 300
 _NAMED: Final = 3
 """Authorities in a message, which must stay short."""
 
@@ -24,6 +26,10 @@ _ANOTHER_SIGNER: Final = frozenset(
     }
 )
 _ANOTHER_IDENTITY: Final = frozenset({Fault.ISSUER_MISMATCH, Fault.SUBJECT_MISMATCH, Fault.EXTENSION_MISMATCH})
+_WANTED_BY: Final = {
+    Fault.LOG_ENTRY_MISSING: " (the policy has transparencyLog: Required)",
+    Fault.TIMESTAMP_MISSING: " (the policy has timestamp: Required)",
+}
 _SAID: Final = {
     Fault.TOO_OLD: Code.ATTESTATION_TOO_OLD,
     Fault.CONDITION_FALSE: Code.CONDITION_FALSE,
@@ -45,6 +51,13 @@ def listed(names: Iterable[str], conjunction: str) -> str:
 def unanswered(first: Unanswered) -> Explanation:
     """A place could not be looked at."""
     return first.code, f"signatures could not be looked up: {printable(first.reason)}"
+
+
+def left_out(found: Found) -> Explanation:
+    """Not everything could be looked at."""
+    reason = found.refused.reason if found.refused else ""
+    message = f"not all attestations are looked at, and the newest may be among the others: {found.source}: {reason}"
+    return Code.REGISTRY_RESPONSE_INVALID, printable(message, _SHOWN_CHARACTERS)
 
 
 def impossible(requirement: Requirement) -> Explanation:
@@ -72,24 +85,38 @@ def not_by(trials: Sequence[Trial], authorities: tuple[Authority, ...], *, certi
     nearest = max(trials, key=_nearness)
     fault = nearest.fault or Fault.MALFORMED
     if fault not in _ANOTHER_SIGNER:
-        code = Code.SIGNER_NOT_ALLOWED if fault is Fault.ANNOTATION_MISMATCH else Code.SIGNATURE_INVALID
-        return code, f"signed by {printable(nearest.authority)}, but {nearest.reason}"
+        return _not_proved(nearest, fault, authorities)
     how = "signed with a certificate (keyless)" if certified else "signed"
-    names = listed(map(str, authorities), "or")
+    if fault in _ANOTHER_IDENTITY:
+        names = listed([authority.name for authority in authorities], "or")
+        return Code.SIGNER_NOT_ALLOWED, f"{how}, but not by {names}: {nearest.reason}"
     keys = [authority.key for authority in authorities if isinstance(authority, KeyAuthority)]
     notes = sorted({key.caveat for key in keys} - {""})
-    if fault in _ANOTHER_IDENTITY:
-        notes.append(nearest.reason)
-    return Code.SIGNER_NOT_ALLOWED, "; ".join([f"{how}, but not by {names}", *notes])
+    if fault is Fault.CERTIFICATE_MISSING:
+        notes.append("it has no certificate, and keyless signatures are what is accepted")
+    return Code.SIGNER_NOT_ALLOWED, "; ".join([f"{how}, but not by {listed(map(str, authorities), 'or')}", *notes])
 
 
-def no_signature(trials: Sequence[Trial]) -> Explanation:
+def _not_proved(nearest: Trial, fault: Fault, authorities: tuple[Authority, ...]) -> Explanation:
+    """Before a trust root proved it, only a key's signature says who signed; a certificate can be anybody's."""
+    reason = nearest.reason + _WANTED_BY.get(fault, "")
+    if fault is Fault.ANNOTATION_MISMATCH:
+        return Code.SIGNER_NOT_ALLOWED, f"signed by {printable(nearest.authority)}, but {reason}"
+    if any(isinstance(one, KeyAuthority) and one.name == nearest.authority for one in authorities):
+        return Code.SIGNATURE_INVALID, f"signed by {printable(nearest.authority)}, but {reason}"
+    return (
+        Code.SIGNATURE_INVALID,
+        f"a signature in the name of {printable(nearest.authority)} is not accepted: {reason}",
+    )
+
+
+def no_signature(trials: Sequence[Trial], authorities: tuple[Authority, ...]) -> Explanation:
     """Nothing well-formed was found that is a signature."""
     unusable = [trial for trial in trials if trial.fault in _UNUSABLE]
     if unusable:
         found = f"found {len(unusable)}, none a well-formed signature of this digest"
         return Code.SIGNATURE_INVALID, f"{found}: {unusable[0].reason}"
-    nothing = "no cosign signature or bundle for this digest"
+    nothing = f"no cosign signature or bundle for this digest{_places(authorities)}"
     attestations = sum(trial.fault is Fault.OTHER_PREDICATE for trial in trials)
     if attestations:
         return Code.NOT_SIGNED, f"{nothing}; attestations ({attestations} found) are not signatures"
@@ -107,8 +134,9 @@ def no_attestation(name: str, trials: Sequence[Trial], authorities: tuple[Author
         others = sum(trial.fault is Fault.OTHER_PREDICATE and trial.kind != "signature" for trial in trials)
         unusable = [trial for trial in trials if trial.fault in _UNUSABLE]
         note = f"; found {len(unusable)} that cannot be used: {unusable[0].reason}" if unusable else ""
-        note = note or (f"; there are {others} of other types" if others else "")
-        return Code.ATTESTATION_MISSING, f"no {wanted} for this digest{note}"
+        found = "1 of another type was found" if others == 1 else f"{others} of other types were found"
+        note = note or (f"; {found}" if others else "")
+        return Code.ATTESTATION_MISSING, f"no {wanted} for this digest{_places(authorities)}{note}"
     nearest = max(tried, key=_nearness)
     if nearest.fault in _SAID:
         return _SAID[nearest.fault], f"{wanted} by {printable(nearest.authority)}: {nearest.reason}"
@@ -116,6 +144,14 @@ def no_attestation(name: str, trials: Sequence[Trial], authorities: tuple[Author
     if nearest.fault in _ANOTHER_SIGNER:
         return Code.ATTESTATION_MISSING, f"{wanted} found, but not by {names}: {nearest.reason}"
     return Code.ATTESTATION_MISSING, f"{wanted} by {printable(nearest.authority)} is not accepted: {nearest.reason}"
+
+
+def _places(authorities: tuple[Authority, ...]) -> str:
+    """Where was looked, if not beside the image alone."""
+    places = sorted({authority.repository for authority in authorities})
+    if places == [""]:
+        return ""
+    return f" in {listed([place or 'its own repository' for place in places], 'or')}"
 
 
 def _nearness(trial: Trial) -> int:

@@ -87,6 +87,10 @@ class Fault(StrEnum):
 _ORDER = {fault: number for number, fault in enumerate(Fault)}
 
 
+ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What is let through where everything else refuses one thing found: native code panics with a `BaseException`."""
+
+
 class RefusedError(Exception):
     """One thing found is not accepted; `fault` says what kind of reason it is, and `reason` the sentence for a reader.
 

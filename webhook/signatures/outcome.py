@@ -7,14 +7,18 @@ from datetime import datetime
 from webhook.codes import Code
 from webhook.signatures.faults import Fault
 
+AGAINST = frozenset({Code.VULNERABLE, Code.CONDITION_FALSE, Code.ATTESTATION_TOO_OLD, Code.BASE_IMAGE_NOT_ALLOWED})
+"""Codes of outcomes that say something of the image itself, which nothing said of another can make good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What became of one thing found with one authority; `authority` is "" where it was not tried with any.
 
     `kind` says what the thing is: `signature`, `attestation of type …`, or "" where that cannot be told. `signer` is
-    who made it, proved only where it is accepted. `proofs` are what vouches for the signer beside the signature. All
-    text is printable ASCII.
+    who made it, proved only where it is accepted. `proofs` are what vouches for the signer beside the signature.
+    `wanted` is what was looked for: `signature`, or the type of an attestation as the policy writes it. All text is
+    printable ASCII.
     """
 
     source: str
@@ -25,6 +29,7 @@ class Trial:
     kind: str = ""
     signer: str = ""
     proofs: tuple[str, ...] = ()
+    wanted: str = "signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,10 @@ def earliest(moments: Iterable[datetime | None]) -> datetime | None:
 def combined(parts: Sequence[Outcome]) -> Outcome:
     """One outcome of several that must all be verified: the first that is not, or all of them. None is not verified."""
     trials = tuple(trial for part in parts for trial in part.trials)
-    refused = next((part for part in parts if not part.verified), None)
-    if refused is not None:
-        return replace(refused, trials=trials)
+    refused = [part for part in parts if not part.verified]
+    if refused:
+        # What an attestation says against the image comes before what is not there.
+        return replace(next((part for part in refused if part.code in AGAINST), refused[0]), trials=trials)
     if not parts:
         return Outcome(verified=False, code=Code.SIGNER_NOT_ALLOWED, message="the policy requires nothing of it")
     return Outcome(

@@ -17,6 +17,10 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 MAX_DEPTH: Final = 64
 """Objects and arrays within each other: a bundle nests 5 deep, an SBOM about 15; the stack ends at 1,000."""
 
+MAX_VALUES: Final = 10_000
+"""Objects, arrays, strings and numbers together: each takes some 100 bytes of memory, and a fraction of a microsecond
+in which no other thread runs. A bundle has about 60."""
+
 MAX_INTEGER_DIGITS: Final = 20
 """With the sign: enough for every 64-bit integer, and far from the sizes where parsing one costs quadratic time."""
 
@@ -32,6 +36,7 @@ _KINDS: Final[dict[type, str]] = {
     list: "an array",
     dict: "an object",
 }
+_BEFORE_VALUES = (b",", b"[", b"{")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord(opening): 1 for opening in "[{"} | {ord(closing): -1 for closing in "]}"}
@@ -41,11 +46,11 @@ class JsonError(ValueError):
     """The bytes are not JSON that can be read in one way only, or a member is not what it must be."""
 
 
-def loads(raw: bytes, ceiling: int) -> JsonValue:
-    """The value that `raw`, of at most `ceiling` bytes, stands for. Raises `JsonError`."""
+def loads(raw: bytes, ceiling: int, values: int = MAX_VALUES) -> JsonValue:
+    """What `raw` stands for, of at most `ceiling` bytes and about so many `values`. Raises `JsonError`."""
     if len(raw) > ceiling:
         raise JsonError(f"{len(raw)} bytes are more than the {ceiling} that are read")
-    _refuse_depth(raw)
+    _refuse_shape(raw, values)
     try:
         value: JsonValue = _DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
@@ -57,9 +62,9 @@ def loads(raw: bytes, ceiling: int) -> JsonValue:
     return value
 
 
-def load_object(raw: bytes, ceiling: int) -> JsonObject:
+def load_object(raw: bytes, ceiling: int, values: int = MAX_VALUES) -> JsonObject:
     """`loads` of a document that must be an object. Raises `JsonError`."""
-    value = loads(raw, ceiling)
+    value = loads(raw, ceiling, values)
     if not isinstance(value, dict):
         raise JsonError("not a JSON object")
     return value
@@ -110,16 +115,25 @@ def items(parent: JsonObject, name: str, ceiling: int) -> list[JsonValue]:
     return value
 
 
-def _refuse_depth(raw: bytes) -> None:
-    """Count before parsing, so that the parser never recurses further than `MAX_DEPTH`.
+def _refuse_shape(raw: bytes, values: int) -> None:
+    """Count before parsing, so that the parser makes no more than so many values and never recurses far.
 
     Backslashes stand in strings alone, or else the parser stops at the first of them. Once escaped backslashes and
-    quotes are gone, every second piece between quotes is outside of strings.
+    quotes are gone, every second piece between quotes is outside of strings. Each value but the first follows a comma
+    or an opening bracket, and has two strings at most, with its name.
     """
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    if sum(map(raw.count, _BEFORE_VALUES)) <= MAX_DEPTH:
         return
-    outside = b"".join(raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    brackets = outside.translate(None, _NO_BRACKETS)
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if plain.count(b'"') > 4 * values:
+        raise JsonError(f"more than the {values} values that are read")
+    outside = b"".join(plain.split(b'"')[::2])
+    if sum(map(outside.count, _BEFORE_VALUES)) > values:
+        raise JsonError(f"more than the {values} values that are read")
+    _refuse_depth(outside.translate(None, _NO_BRACKETS))
+
+
+def _refuse_depth(brackets: bytes) -> None:
     depth = 0
     for start in range(0, len(brackets), _BRACKETS_AT_ONCE):
         depths = list(accumulate(map(_STEP.__getitem__, brackets[start : start + _BRACKETS_AT_ONCE]), initial=depth))

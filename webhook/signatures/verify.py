@@ -22,7 +22,7 @@ from webhook.signatures.authorities import Authority, KeyAuthority, Requirement
 from webhook.signatures.candidate import printable, quoted
 from webhook.signatures.counting import distinct
 from webhook.signatures.evidence import Evidence
-from webhook.signatures.examine import Found, examine
+from webhook.signatures.examine import Found, examine, opened
 from webhook.signatures.explain import Explanation, listed
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.outcome import Outcome, Trial, earliest
@@ -60,13 +60,21 @@ class Examination:
         self._digest = str(digest)
         self._now = circumstances.now
         self._found = [(found, _witness(found, circumstances)) for found in examine(evidence, self._digest)]
+        self._beyond = [found for found, _ in self._found if found.beyond]
+
+    @property
+    def incomplete(self) -> Explanation | None:
+        """Why there may be newer attestations than were looked at: then none that was found may decide."""
+        if self._unanswered:
+            return explain.unanswered(self._unanswered[0])
+        return explain.left_out(self._beyond[0]) if self._beyond else None
 
     def signatures(self, requirement: Requirement) -> Outcome:
         """Whether enough authorities signed the image."""
         if not _possible(requirement):
             return _refused(explain.impossible(requirement))
         tried: list[_Tried] = []
-        for found, witness in self._found:
+        for found, witness in self._opened(requirement.authorities):
             if witness is None or not found.signature:
                 tried.append((_untried(found, _not_a_signature(found)), None))
             else:
@@ -83,16 +91,18 @@ class Examination:
         requirement = rule.requirement
         if not _possible(requirement):
             return _refused(explain.impossible(requirement))
+        if incomplete := self.incomplete:
+            return _refused(incomplete)
         tried: list[_Tried] = []
-        for found, witness in self._found:
-            if witness is None or not _is_attestation(found, rule.predicate_types):
-                tried.append((_untried(found, _not_of_type(found, rule)), None))
-            else:
+        for found, witness in self._opened(requirement.authorities):
+            if witness is not None and (found.sealed or _is_attestation(found, rule.predicate_types)):
                 tried += self._try(found, witness, requirement)
+            else:
+                tried.append((_untried(found, _not_of_type(found, rule)), None))
         vex = self.vouched(OPENVEX, requirement.authorities) if rule.vulnerabilities else ()
         judged = judge(rule, [vouch for _, vouch in tried if vouch], image, self._now, vex)
         refused = {id(one.vouch): one.refused for one in judged}
-        trials = tuple(_judged(trial, refused.get(id(vouch))) for trial, vouch in tried)
+        trials = tuple(_judged(trial, rule.name, refused.get(id(vouch))) for trial, vouch in tried)
         counted = [one for one in judged if one.refused is None]
         signers = _signers(one.vouch for one in counted)
         if len(signers) < requirement.minimum:
@@ -102,15 +112,29 @@ class Examination:
         return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials, until=until)
 
     def vouched(self, predicate_types: Container[str], authorities: tuple[Authority, ...]) -> tuple[Vouch, ...]:
-        """All attestations of these types by any of the authorities, whatever they say."""
+        """All attestations of these types by any of the authorities, whatever they say; none of what is incomplete."""
+        if self.incomplete:
+            return ()
         requirement = Requirement(1, authorities)
         return tuple(
             vouch
-            for found, witness in self._found
+            for found, witness in self._opened(authorities)
             if witness is not None and _is_attestation(found, predicate_types)
             for _, vouch in self._try(found, witness, requirement)
             if vouch is not None
         )
+
+    def _opened(self, authorities: tuple[Authority, ...]) -> Iterator[tuple[Found, Witness | None]]:
+        """Everything found. What is sealed is read once one of the authorities vouches for it, and no sooner."""
+        for position, (found, witness) in enumerate(self._found):
+            if witness is not None and found.sealed and self._vouched(found, witness, authorities):
+                read = opened(found, self._digest)
+                witness.candidate = read.candidate or witness.candidate
+                self._found[position] = (read, witness if read.candidate else None)
+            yield self._found[position]
+
+    def _vouched(self, found: Found, witness: Witness, authorities: tuple[Authority, ...]) -> bool:
+        return any(vouch for _, vouch in self._try(found, witness, Requirement(1, authorities)))
 
     def _try(self, found: Found, witness: Witness, requirement: Requirement) -> Iterator["_Tried"]:
         """Try the candidate with each authority whose signatures lie there; all, so that every reason is known."""
@@ -136,7 +160,7 @@ class Examination:
             return Code.TOO_FEW_SIGNERS, explain.too_few("signed by", signers, requirement)
         tried = [trial for trial in trials if trial.authority]
         if not tried:
-            return explain.no_signature(trials)
+            return explain.no_signature(trials, requirement.authorities)
         signatures = [witness.candidate for found, witness in self._found if witness and found.signature]
         certified = all(candidate.certificate is not None for candidate in signatures)
         return explain.not_by(tried, requirement.authorities, certified=certified)
@@ -167,8 +191,9 @@ def _is_attestation(found: Found, predicate_types: Container[str]) -> bool:
     return candidate is not None and not found.signature and candidate.predicate_type in predicate_types
 
 
-def _judged(trial: Trial, refused: RefusedError | None) -> Trial:
-    """A trial that an authority's voice passed, after its rule judged what it says."""
+def _judged(trial: Trial, wanted: str, refused: RefusedError | None) -> Trial:
+    """A trial for a rule, after that judged what the attestation says."""
+    trial = replace(trial, wanted=printable(wanted))
     return replace(trial, accepted=False, reason=refused.reason, fault=refused.fault) if refused else trial
 
 
@@ -188,11 +213,14 @@ def _refused(explanation: Explanation, signers: tuple[str, ...] = (), trials: Se
 def _kind(found: Found) -> str:
     if found.candidate is None:
         return ""
+    if found.sealed:
+        return f"document of {len(found.candidate.payload)} bytes"
     return "signature" if found.signature else f"attestation of type {quoted(found.candidate.predicate_type)}"
 
 
 def _not_a_signature(found: Found) -> RefusedError:
-    return found.refused or RefusedError(Fault.OTHER_PREDICATE, f"an {_kind(found)}, not a signature")
+    article = "a" if found.sealed else "an"
+    return found.refused or RefusedError(Fault.OTHER_PREDICATE, f"{article} {_kind(found)}, not a signature")
 
 
 def _not_of_type(found: Found, rule: AttestationRule) -> RefusedError:

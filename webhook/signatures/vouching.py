@@ -11,13 +11,17 @@ from webhook.signatures.attestations import Vouch
 from webhook.signatures.authorities import Authority, KeyAuthority, KeylessAuthority, needs_trust_root
 from webhook.signatures.candidate import Candidate, Claim, Form, printable
 from webhook.signatures.certificates import Leaf
-from webhook.signatures.faults import Fault, RefusedError
+from webhook.signatures.faults import ENDING, Fault, RefusedError
 from webhook.signatures.identities import Signer
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.trust import Circumstances, Proofs, Proved
 
 _NOTHING_PROVED = Proved()
 _SHOWN_CHARACTERS = 500
+_OF_ANOTHER_ROOT = frozenset(
+    {Fault.LOG_UNKNOWN, Fault.TIMESTAMP_INVALID, Fault.CERTIFICATE_UNTRUSTED, Fault.CERTIFICATE_NOT_LOGGED}
+)
+"""What a good signature of another Sigstore meets: then the reader wants to know which one was asked."""
 
 
 @dataclass(slots=True)
@@ -33,9 +37,9 @@ class Witness:
         """The authority's vouching by this candidate. Raises `RefusedError`, whatever goes wrong."""
         try:
             return self._vouch(authority)
-        except RefusedError:
+        except (RefusedError, *ENDING):
             raise
-        except Exception as error:  # the rule itself: no kind of error may pass, or take others along
+        except BaseException as error:  # the rule itself: no error and no panic may pass, or take others along
             raise RefusedError(Fault.MALFORMED, f"cannot be verified ({type(error).__name__})") from error
 
     @property
@@ -86,7 +90,12 @@ class Witness:
         if root is None:
             reason = f"there is no trust root {authority.trust_root} to judge it by"
             raise RefusedError(Fault.TRUST_ROOT_UNAVAILABLE, reason)
-        proved = root.prove(self.candidate, signer, authority.proofs, self.circumstances.now)
+        try:
+            proved = root.prove(self.candidate, signer, authority.proofs, self.circumstances.now)
+        except RefusedError as error:
+            if error.fault not in _OF_ANOTHER_ROOT:
+                raise
+            raise RefusedError(error.fault, f"{error.reason} (trust root {authority.trust_root})") from None
         if isinstance(authority, KeylessAuthority) and not proved.times:
             raise RefusedError(Fault.TIME_UNKNOWN, "nothing that can be trusted says when the certificate was used")
         return proved

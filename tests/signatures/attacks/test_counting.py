@@ -202,7 +202,7 @@ def test_signatures_count_where_the_authority_keeps_them() -> None:
 
 def test_the_good_one_beyond_those_that_are_looked_at_is_not_found() -> None:
     """SIG-11: the smaller ones are looked at first, and nothing that is not looked at counts."""
-    small = tuple(bundled(b"{}") for _ in range(128))
+    small = tuple(bundled(b"{}") for _ in range(512))
     outcome = judged(by_identity(), *small)
     assert (outcome.verified, outcome.code) == (False, Code.SIGNATURE_INVALID)
     assert [trial.fault for trial in outcome.trials].count(Fault.UNUSABLE) == 1

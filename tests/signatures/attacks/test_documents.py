@@ -140,7 +140,7 @@ MALFORMED: dict[str, Callable[[], Attachment]] = {
     "SIG-20 payload that is no statement": lambda: signature(content=b"signed"),
     "SIG-21 subject that is null": lambda: stated("subject", to=[None, SUBJECT]),
     "SIG-21 digest that is null": lambda: stated("subject", to=[{"digest": None}, SUBJECT]),
-    "SIG-10 more subjects than are read": lambda: stated("subject", to=[SUBJECT] * 1025),
+    "SIG-10 more subjects than are read": lambda: stated("subject", to=[SUBJECT, *[{"digest": {}}] * 1024]),
     "SIG-10 more digests than are read": lambda: stated(
         "subject", 0, "digest", to={"sha256": HEX} | {f"sha{number}": "" for number in range(32)}
     ),

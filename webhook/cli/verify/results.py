@@ -14,10 +14,12 @@ from webhook.signatures.outcome import Outcome, Trial
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing found, tried with one authority.
 
-    `kind` says what it is; `signer` who made it, proved only where it is accepted; `proofs` what vouches for the
-    signer; `fault` what kind of reason refused it, one of `webhook.signatures.faults`.
+    `wanted` is what was looked for, `kind` what this is; `signer` is who made it, proved only where it is accepted;
+    `proofs` are what vouches for the signer; `fault` is what kind of reason refused it, one of
+    `webhook.signatures.faults`.
     """
 
+    wanted: str
     source: str
     kind: str
     authority: str
@@ -89,8 +91,13 @@ def show(result: Result) -> None:
         mark = "pass" if each.verified else f"fail {each.code}"
         origin = " / ".join(part for part in (each.policy, each.entry) if part)
         click.echo(f"  {mark}: {plain(origin) + ': ' if origin else ''}{plain(each.message)}")
-        for candidate in each.candidates:
-            _show(candidate)
+        looked_for = dict.fromkeys(candidate.wanted for candidate in each.candidates)
+        for wanted in looked_for:
+            if len(looked_for) > 1:
+                click.echo(f"    {plain(wanted)}:")
+            for candidate in each.candidates:
+                if candidate.wanted == wanted:
+                    _show(candidate)
 
 
 def _show(candidate: Candidate) -> None:
@@ -106,6 +113,7 @@ def _show(candidate: Candidate) -> None:
 
 def _candidate(trial: Trial) -> Candidate:
     return Candidate(
+        wanted=trial.wanted,
         source=trial.source,
         kind=trial.kind,
         authority=trial.authority,
