@@ -42,6 +42,7 @@ lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and w
 docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
 	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/finding-codes.md
+	$(VENV)/bin/python -c 'from webhook.signatures.faults import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/faults.md
 	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
 
 clean:

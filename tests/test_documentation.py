@@ -9,6 +9,7 @@ from webhook import codes
 from webhook.cli import main
 from webhook.codes import MEANINGS, Code
 from webhook.server.metrics import Metrics
+from webhook.signatures import faults
 from webhook.verdict import Mode
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +20,11 @@ README = (ROOT / "README.md").read_text()
 def test_the_page_of_finding_codes_is_what_the_code_says() -> None:
     assert (ROOT / "docs" / "finding-codes.md").read_text() == codes.reference()
     assert set(MEANINGS) == set(Code)
+
+
+def test_the_page_of_faults_is_what_the_code_says() -> None:
+    assert (ROOT / "docs" / "faults.md").read_text() == faults.reference()
+    assert set(faults.MEANINGS) == set(faults.Fault)
 
 
 def test_the_policy_in_the_readme_can_be_used() -> None:
