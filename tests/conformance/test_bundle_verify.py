@@ -63,7 +63,7 @@ OUTSIDE: Final = "certificate valid "
 
 BAD: Final[dict[str, tuple[Fault | type[ValueError], str]]] = {
     "bundle-empty-certificate-chain_fail": (CandidateError, "bundle: no certificate in x509CertificateChain"),
-    "bundle-from-wrong-instance_fail": (Fault.LOG_UNKNOWN, "log d32f30a3"),
+    "bundle-from-wrong-instance_fail": (Fault.CERTIFICATE_UNTRUSTED, "certificate not issued by an authority"),
     "bundle-invalid-base64-signature_fail": (CandidateError, "bundle: signature is not base64"),
     "bundle-malformed-json_fail": (CandidateError, "bundle: not JSON: Unterminated string"),
     "bundle-negative-log-index_fail": (Fault.LOG_ENTRY_MALFORMED, "log entry: logIndex is not an integer from 0"),

@@ -1,5 +1,6 @@
 """What images may be built on: which base images are looked up, and what proves that an image is built on one."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -81,6 +82,18 @@ def test_other_layers_are_no_proof(numbers: tuple[int, ...]) -> None:
 def test_a_base_without_layers_proves_nothing() -> None:
     empty = Contents((Platform(digest(101), ()),))
     assert "does not begin with its layers" in reason(built(1, 2), known={DEBIAN: empty})
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_base_of_nothing_but_empty_layers_proves_nothing(count: int) -> None:
+    """Whoever begins an image with a step that changes no file would be built on it."""
+    empty = f"sha256:{hashlib.sha256(bytes(1024)).hexdigest()}"
+    claimed = Platform(digest(200), (empty,) * 3 + layers(1), built().annotations)
+    assert "does not begin with its layers" in reason(
+        claimed, known={DEBIAN: Contents((Platform(digest(101), (empty,) * count),))}
+    )
+    whole = Contents((Platform(digest(101), (*(empty,) * 3, *layers(1))),))
+    assert reason(claimed, known={DEBIAN: whole}) is None
 
 
 def test_a_claim_alone_is_named_as_one() -> None:
@@ -255,15 +268,88 @@ def test_one_image_that_is_not_allowed_or_not_known_is_enough_to_refuse(one: dic
     assert refused(one, OCI).startswith(expected)
 
 
+OTHER_THINGS = {
+    one["uri"]: one
+    for one in (
+        material("https://example.com/x.tgz"),
+        material("HTTPS://example.com/blobs/x"),
+        material("Dockerfile"),
+        material("./src/Dockerfile"),
+        material("build/args:1"),
+        material("github.com/acme/app", None, sha1="a1" * 20),
+        material("git+ssh://git@github.com/acme/app"),
+        material("git://example.com/app"),
+        material("file:///src/app.tgz"),
+        material("s3://bucket/app.tgz"),
+        material("pkg:npm/%40angular/core@1"),
+        material("pkg:generic/openssl@3?download_url=https://example.com/openssl.tgz"),
+    )
+}
+MAYBE_IMAGES = {
+    "another spelling of a package URL's type": material("pkg:Docker/evil/base@1"),
+    "another spelling of a package URL": material("PKG:docker/evil/base@1"),
+    "slashes in a package URL": material("pkg://docker/evil/base@1"),
+    "an encoded type": material("pkg:d%6Fcker/evil/base@1"),
+    "another spelling of a scheme": material("DOCKER://docker.io/evil/base@1"),
+    "a package URL that cannot be read": material("pkg:docker"),
+    "a space before it": material(" pkg:docker/evil/base"),
+    "a package from an image": material("pkg:generic/x?download_url=oci://evil.example/base"),
+    "a package from something like an image": material("pkg:generic/x?download_url=registry://evil"),
+    "a daemon's image": material("docker-daemon:evil/base"),
+    "a daemon's image with a digest": material(f"docker-daemon:evil@{digest(2)}"),
+    "a store's image": material(f"containers-storage:evil/base@{digest(2)}"),
+    "a layout": material(f"oci-layout://x@{digest(2)}"),
+    "any other scheme": material("registry://evil/x"),
+    "a name with a tag": material("golang:1.26"),
+    "a registry with a port": material("evil.example:5000/base"),
+    "a name in a registry": material("evil.example/base"),
+    "a name in a registry with capitals": material("Evil.example/Base"),
+    "a name with a tag in a registry": material("evil.example/base:latest", None),
+    "a name on this machine": material("localhost/base"),
+    "a name at an address": material("[::1]/base"),
+    "a name of no registry with a digest": material(f"golang@{digest(2)}"),
+    "a manifest's address": material(f"https://evil.example/v2/base/manifests/{digest(2)}"),
+    "an encoded address of a manifest": material("https://evil.example/v2/base/%4Danifests/latest"),
+    "a layer's address": material(f"http://evil.example/prefix/v2/a/b/blobs/{digest(2)}"),
+    "a web address with a digest": material(f"https://example.com/x@{digest(1)}"),
+    "no address": {"name": "evil.example/base", "digest": {"sha256": digest(2).hex}},
+    "an address in another spelling": {"URI": "pkg:docker/evil/x@1"},
+    "an address that is no text": {"uri": 1},
+    "no object": "pkg:docker/evil/base@1",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("one", MAYBE_IMAGES.values(), ids=MAYBE_IMAGES)
+def test_what_may_be_an_image_is_judged_or_refused_and_never_passed_over(one: Any) -> None:
+    reason = refused(OCI, one)
+    assert reason.startswith("names ")
+    if "docker.io/evil/base is not allowed" not in reason:
+        assert reason.endswith(", which is no image that can be judged")
+
+
+@pytest.mark.parametrize("one", OTHER_THINGS.values(), ids=OTHER_THINGS)
+def test_what_is_surely_no_image_is_passed_over(one: dict[str, Any]) -> None:
+    assert reason(platform(9), provenance=(provenance(one, OCI),)) is None
+
+
+def test_a_material_that_cannot_be_judged_is_named() -> None:
+    assert refused({"name": "base"}) == 'names "{"name": "base"}", which is no image that can be judged'
+    assert refused(material("docker-daemon:a")) == 'names "docker-daemon:a", which is no image that can be judged'
+
+
+@pytest.mark.parametrize("content", ["text", {"uri": OCI["uri"]}, 1, None])
+def test_materials_that_are_no_list_name_nothing(content: object) -> None:
+    attested = vouch({"materials": content}, SLSA_02)
+    assert reason(platform(9), provenance=(attested,)).endswith("by ci names no image that went in")
+
+
 @pytest.mark.parametrize(
     "materials",
     [
         (),
         (GIT,),
-        (None, "text", {}, {"uri": 1}),
-        (material("https://example.com/x.tgz"),),
-        (material("Dockerfile"),),
-        (material(f"https://example.com/x@{digest(1)}"),),
+        tuple(OTHER_THINGS.values()),
     ],
 )
 def test_provenance_that_names_no_image_proves_nothing(materials: tuple[Any, ...]) -> None:

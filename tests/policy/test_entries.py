@@ -20,6 +20,9 @@ from webhook.signatures.trust import Proofs
 
 DIGEST = f"sha256:{'c' * 64}"
 SIGNATURES = "      signatures: {minimum: 2, from: [ci, release]}\n"
+ONLY_SIGNED = ATTESTED.replace("      - type: https://slsa.dev/provenance/v1\n", "")
+"""In it the authority `release` attests nothing."""
+
 BASE = '    baseImages: {allow: ["registry.example.com/base/**"]}\n'
 CI = KeylessAuthority(
     name="ci",
@@ -268,13 +271,18 @@ OTHER = [
     ("repository: registry.example.com/signatures", "repository: registry.example.com/others"),
     ("key: {file: release.pub}", "key: {file: night.pub}"),
     ("key: {file: release.pub}", f'key: {{pem: "{OTHER_PEM}"}}'),
-    ("key: {file: release.pub}", "key: {file: release.pub}\n      annotations: {team: red}"),
 ]
 
 
 @pytest.mark.parametrize(("old", "new"), OTHER)
 def test_the_key_of_an_entry_changes_with_all_that_its_verification_depends_on(old: str, new: str) -> None:
     assert entry(tweaked(old, new, ATTESTED)).key != entry().key
+
+
+def test_the_key_of_an_entry_changes_with_the_annotations_that_signatures_must_carry() -> None:
+    annotated = tweaked("key: {file: release.pub}", "key: {file: release.pub}\n      annotations: {a: b}", ONLY_SIGNED)
+    other = annotated.replace("{a: b}", "{a: c}")
+    assert len({entry(ONLY_SIGNED).key, entry(annotated).key, entry(other).key}) == 3
 
 
 def test_the_name_of_an_authority_is_part_of_a_verification_because_messages_have_it() -> None:
@@ -293,6 +301,16 @@ def test_the_name_of_an_authority_is_part_of_a_verification_because_messages_hav
 def test_the_key_of_base_images_changes_with_their_patterns_and_with_all_authorities(old: str, new: str) -> None:
     assert base(tweaked(old, new, ATTESTED)).key != base().key
     assert base().key != entry().key
+
+
+def test_who_must_give_annotations_proves_no_base_image_since_provenance_carries_none() -> None:
+    found = base(
+        tweaked("key: {file: release.pub}", "key: {file: release.pub}\n      annotations: {a: b}", ONLY_SIGNED)
+    )
+    assert found.base_images == BaseImageRule((Pattern.parse("registry.example.com/base/**"),), (CI, PEOPLE))
+    assert base(ONLY_SIGNED).base_images == BaseImageRule(
+        (Pattern.parse("registry.example.com/base/**"),), (CI, PEOPLE, RELEASE)
+    )
 
 
 def test_the_key_of_base_images_does_not_change_with_entries() -> None:

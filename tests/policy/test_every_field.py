@@ -206,7 +206,7 @@ TRUST_ROOT_TWEAKS = [
     (0, ("spec", "trustedRoot", "tlogs", 0, "publicKey", "validFor", "start"), "2026-01-02T00:00:00Z"),
     (0, ("spec", "trustedRoot", "tlogs", 0, "baseUrl"), "https://rekor.example.org"),
     (2, ("spec", "tuf", "url"), "https://tuf.example.org"),
-    (2, ("spec", "tuf", "root"), '{"signatures": [{}], "signed": {"_type": "root"}}'),
+    (2, ("spec", "tuf", "root"), f"{FILES['root.json']} "),
     (2, ("spec", "tuf", "target"), "trusted_root.other.json"),
 ]
 

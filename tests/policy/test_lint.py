@@ -123,6 +123,18 @@ def test_an_authority_may_prove_base_images_alone() -> None:
     assert notices(of_images('{allow: ["ghcr.io/acme/*"]}'.replace("{", authorities, 1))) == [unused]
 
 
+def test_an_authority_that_must_give_annotations_proves_no_base_images() -> None:
+    authorities = "{authorities: [{name: k, annotations: {team: red}, key: {file: release.pub}}], "
+    where = "policies/prod.yaml:5: spec.images.authorities[0]"
+    muted = f"{where}.annotations: provenance carries none, so that this authority proves nothing for baseImages"
+    unused = f"{where}: has no effect: no entry of verify accepts it"
+    assert notices(of_images(BASE_IMAGES.replace("{", authorities, 1))) == [unused, muted]
+    verify = ', verify: [{name: v, images: ["ghcr.io/acme/*"], signatures: {}}]}'
+    signing = BASE_IMAGES.replace("{", authorities, 1).removesuffix("}") + verify
+    assert notices(of_images(signing)) == [muted]
+    assert notices(of_images(signing.replace('baseImages: {allow: ["ghcr.io/base/*"]}', "tags: Pinned"))) == []
+
+
 def test_a_policy_that_refuses_every_image_is_told_so() -> None:
     assert notices(of_images('{allow: ["ghcr.io/acme/*"], unmatched: Deny}')) == [
         "policies/prod.yaml:5: spec.images.unmatched: refuses every image: there is no entry of verify"

@@ -34,7 +34,7 @@ def only(judgement: ImageJudgement) -> Violation:
 
 
 ASK_OWNER = "use an image that is allowed here, or ask the policy's owner to allow this one"
-BY_DIGEST = "name the image by digest: ghcr.io/acme/app:1.4@sha256:<digest> (crane digest ghcr.io/acme/app:1.4)"
+BY_DIGEST = "name the image by digest: tidewaiter pin -i -f MANIFEST writes ghcr.io/acme/app:1.4@sha256:<digest>"
 
 FINDINGS = [
     (

@@ -145,6 +145,32 @@ def test_a_file_that_is_no_root_of_a_repository_is_told(root: str) -> None:
     assert fault.startswith("policies/prod.yaml:47: spec.tuf.rootFile: no TUF root: ")
 
 
+UNUSABLE_ROOTS = {
+    "nothing but its type": (
+        '{"signed": {"_type": "root"}}',
+        "no TUF root that can be used: Failed to deserialize JSON",
+    ),
+    "no signature": (
+        json.dumps(json.loads(ROOT) | {"signatures": []}),
+        "no TUF root that can be used: root was signed by 0/1 keys",
+    ),
+    "a signature over something else": (
+        ROOT.replace('"version": 1', '"version": 2'),
+        "no TUF root that can be used: root was signed by 0/1 keys",
+    ),
+}
+
+
+@pytest.mark.parametrize(("root", "message"), UNUSABLE_ROOTS.values(), ids=UNUSABLE_ROOTS)
+def test_a_root_that_no_client_could_use_is_told_where_it_is_written(root: str, message: str) -> None:
+    assert faults(VALID, TUF, files=FILES | {"root.json": root}) == [
+        f"policies/prod.yaml:47: spec.tuf.rootFile: {message}"
+    ]
+    assert faults(VALID, tweaked("rootFile: root.json", f"root: '{root}'", TUF)) == [
+        f"policies/prod.yaml:47: spec.tuf.root: {message}"
+    ]
+
+
 def test_a_secret_in_the_address_of_a_repository_is_not_told() -> None:
     (fault,) = faults(VALID, tweaked("https://tuf.example.com/roots/", "https://me:hunter2@tuf.example.com/", TUF))
     assert "hunter2" not in fault

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from webhook.policy.book import Book, Policy
 from webhook.policy.collection import Collection, Written
@@ -142,7 +143,8 @@ spec:
     rootFile: root.json
     target: private/trusted_root.json
 """
-ROOT = '{"signatures": [], "signed": {"_type": "root"}}'
+ROOT = (Path(__file__).parent / "tuf_root.json").read_text(encoding="utf-8").strip()
+"""The first root of a TUF repository, signed by a key of its own; it ends in 2036."""
 TRUSTED_ROOT = json.dumps(load("f.yaml", TRUST_ROOT.encode())[0].value["spec"]["trustedRoot"])
 
 KEY_FILES = {"release.pub": KEY, "night.pub": OTHER_KEY}

@@ -13,10 +13,11 @@ from tests.fakes.sigstore import AUTHORITIES_START, SIGNED_AT, Profile, certific
 from tests.fakes.sigstore.certificate_authority import CertificateAuthority as Issuing
 from tests.fakes.sigstore.certificate_authority import dated, issuing, name
 from tests.fakes.sigstore.keys import private_key
+from tests.fakes.sigstore.leaf_profiles import key_usage
 from tests.signatures.issuing import EVER, FIXTURES, FULCIO, KEY, authority, leaf, production
 from webhook.signatures.certificates import Leaf
 from webhook.signatures.faults import Fault, RefusedError
-from webhook.signatures.proofs.certificate_chains import CertificateAuthority, check_usage, issuers
+from webhook.signatures.proofs.certificate_chains import CertificateAuthority, check_issuer, check_usage, issuers
 from webhook.signatures.validity import Window
 
 SECOND = timedelta(seconds=1)
@@ -215,6 +216,44 @@ def test_a_certificate_for_anything_else_is_refused(found: Leaf, reason: str) ->
     with pytest.raises(RefusedError) as refused:
         check_usage(found)
     assert (refused.value.fault, refused.value.reason) == (Fault.CERTIFICATE_USAGE, reason)
+
+
+AUTHORITIES: dict[str, tuple[x509.ExtensionType, ...]] = {
+    "by its key usage": (key_usage(digital_signature=True, signs_certificates=True),),
+    "by its constraints": (key_usage(digital_signature=True), x509.BasicConstraints(ca=True, path_length=None)),
+}
+
+
+@pytest.mark.parametrize("extensions", AUTHORITIES.values(), ids=AUTHORITIES)
+def test_whatever_makes_a_certificate_one_of_an_authority_is_enough(extensions: tuple[x509.ExtensionType, ...]) -> None:
+    with pytest.raises(RefusedError) as refused:
+        check_usage(saying(*extensions))
+    assert refused.value.reason == "certificate of an authority, not of a signer"
+    no_authority = x509.BasicConstraints(ca=False, path_length=None)
+    check_usage(saying(key_usage(digital_signature=True), no_authority))
+
+
+def saying(*extensions: x509.ExtensionType) -> Leaf:
+    """A leaf for signing code that says this besides."""
+    mine = name("test", "leaf")
+    builder = dated(x509.CertificateBuilder(mine, mine, ROOT_KEY.public_key(), 1), SIGNED_AT - HOUR, SIGNED_AT)
+    for extension in (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), *extensions):
+        builder = builder.add_extension(extension, critical=False)
+    return replace(leaf(), certificate=builder.sign(ROOT_KEY, SHA256()))
+
+
+def test_who_signed_a_certificate_is_told_at_once_whenever_that_was() -> None:
+    other = authority(services("example.org").fulcio)
+    check_issuer(leaf(), (other, authority(window=Window(SIGNED_AT + HOUR))))
+    check_issuer(
+        issued(OTHER_ROOTS["SIG-13 expired an hour before"]), (authority(OTHER_ROOTS["SIG-13 expired an hour before"]),)
+    )
+    impostor = replace(FULCIO, key=private_key("impostor", "P-384"))
+    for found, authorities in ((issued(impostor), (authority(),)), (leaf(), (other,)), (leaf(), ())):
+        with pytest.raises(RefusedError) as refused:
+            check_issuer(found, authorities)
+        assert refused.value.fault is Fault.CERTIFICATE_UNTRUSTED
+        assert refused.value.reason == "certificate not issued by an authority of the trust root"
 
 
 def test_an_authority_offered_as_a_leaf_is_refused() -> None:

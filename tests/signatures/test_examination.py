@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import sigstore
 from tests.fakes.sigstore import DIGEST, NOW, SIGNED_AT, Key, Log
-from tests.signatures.attacks.trial import IMAGE, circumstances
+from tests.signatures.attacks.trial import CI, IMAGE, circumstances
 from webhook.codes import Code
 from webhook.images import Digest
 from webhook.signatures.attestations import AttestationRule
@@ -178,3 +178,15 @@ def test_what_is_said_against_the_image_comes_first() -> None:
         Code.NOT_SIGNED
     )
     assert combined([]).code is Code.SIGNER_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("log", [Log.V1, Log.V2])
+@pytest.mark.parametrize("form", sigstore.Form)
+def test_a_large_document_is_logged_as_a_small_one_is(form: sigstore.Form, log: Log) -> None:
+    if form is sigstore.Form.LEGACY:
+        log = Log.PROMISE
+    said = {"text": "x" * MAX_UNSEALED_BYTES}
+    made = sigstore.attestation(REVIEW, said, form=form, log=log, timestamp=log is Log.V2)
+    by_ci = AttestationRule("review", frozenset({REVIEW}), Requirement(1, (CI,)))
+    outcome = examined(made).attestations(by_ci, IMAGE)
+    assert outcome.verified, outcome.message

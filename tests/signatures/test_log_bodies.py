@@ -1,3 +1,5 @@
+import base64
+import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -37,6 +39,7 @@ GOOD = {
     for what, recipes in (("a file", OF_FILES), ("an envelope", OF_ENVELOPES), ("a layer", OF_LAYERS))
     for kind, recipe in recipes.items()
 }
+ANOTHER_SIGNER = "the log entry is about another certificate or key"
 SIGNERS: dict[str, Keyless | Key] = {"certificate": Keyless(), "key": Key()}
 
 
@@ -112,6 +115,38 @@ def test_another_signer_of_the_same_signature_is_another_entry(recipe: Recipe) -
         with pytest.raises(RefusedError, match="the log entry is about another certificate or key") as caught:
             judge(made, signer=signer)
         assert caught.value.fault is Fault.LOG_ENTRY_MISMATCH
+
+
+V1_SIGNERS: dict[str, tuple[str | int, ...]] = {
+    "hashedrekord/0.0.1": ("spec", "signature", "publicKey", "content"),
+    "dsse/0.0.1": ("spec", "signatures", 0, "verifier"),
+    "intoto/0.0.1": ("spec", "publicKey"),
+    "intoto/0.0.2": ("spec", "content", "envelope", "signatures", 0, "publicKey"),
+}
+OF_REKOR_1 = {what: recipe for what, recipe in GOOD.items() if recipe.kind in V1_SIGNERS}
+
+
+@pytest.mark.parametrize("signer", SIGNERS.values(), ids=SIGNERS)
+@pytest.mark.parametrize("recipe", OF_REKOR_1.values(), ids=OF_REKOR_1)
+def test_the_bytes_of_a_signer_under_the_other_name_are_another_signer(recipe: Recipe, signer: Keyless | Key) -> None:
+    made = replace(recipe, signer=signer).make()
+    body, path = json.loads(body_of(made)), V1_SIGNERS[recipe.kind]
+    pem = base64.b64decode(functools.reduce(lambda part, name: part[name], path, body)).decode()
+    names = ["CERTIFICATE", "PUBLIC KEY"]
+    own, other = names if names[0] in pem else names[::-1]
+    renamed = dumped(changed(body, *path, to=b64(pem.replace(own, other).encode())))
+    refused(Fault.LOG_ENTRY_MISMATCH, ANOTHER_SIGNER, lambda: judge(made, renamed))
+
+
+@pytest.mark.parametrize("signer", SIGNERS.values(), ids=SIGNERS)
+def test_rekor_2_says_whether_it_has_a_certificate_or_a_key(signer: Keyless | Key) -> None:
+    made = replace(OF_ENVELOPES["hashedrekord/0.0.2"], signer=signer).make()
+    body, path = json.loads(body_of(made)), (*V2, "signature", "verifier")
+    verifier = functools.reduce(lambda part, name: part[name], path, body)
+    names = ["x509Certificate", "publicKey"]
+    own, other = names if names[0] in verifier else names[::-1]
+    renamed = dumped(changed(body, *path, to={other: {"rawBytes": verifier[own]["rawBytes"]}}))
+    refused(Fault.LOG_ENTRY_MISMATCH, ANOTHER_SIGNER, lambda: judge(made, renamed))
 
 
 @pytest.mark.parametrize("recipe", GOOD.values(), ids=GOOD)

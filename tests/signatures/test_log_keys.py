@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.signatures.issuing import EVER, production, staging
-from webhook.signatures.proofs.log_keys import MAX_KEY_BYTES, LogKey, LogKeyError
+from webhook.signatures.proofs.log_keys import MAX_KEY_BYTES, LogKey, LogKeyError, UnsupportedLogError
 
 DATA = b"what a log signs"
 
@@ -111,6 +111,12 @@ def test_a_key_that_is_not_what_the_trust_root_says_is_refused(encoded: bytes, d
     with pytest.raises(LogKeyError) as fault:
         log_key(encoded, details)
     assert str(fault.value) == message
+    assert isinstance(fault.value, UnsupportedLogError) == ("not supported" in message)
+
+
+def test_a_kind_of_key_that_is_not_supported_is_none_whatever_its_bytes_are() -> None:
+    with pytest.raises(UnsupportedLogError):
+        log_key(b"\x30", "ML_DSA_65")
 
 
 def test_a_key_in_pkcs_1_is_the_same_key() -> None:

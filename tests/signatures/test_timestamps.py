@@ -154,6 +154,29 @@ def test_an_authority_may_have_intermediates_and_they_stamp_nothing(embed: bool)
     assert refusal(foreign, authority(own)) == reason
 
 
+@dataclass(frozen=True, slots=True)
+class CoSigned(Stamping):
+    """An authority whose responses another one signs as well, before it or after it."""
+
+    other: Stamping = STRANGER
+    first: bool = False
+
+    def _signed_data(self, info: bytes, time: datetime, *, embed: bool) -> bytes:
+        digest = asn1.sequence(asn1.oid("2.16.840.1.101.3.4.2.2"))
+        content = asn1.sequence(asn1.oid("1.2.840.113549.1.9.16.1.4"), asn1.context(0, asn1.octet_string(info)))
+        signers = [self._signer(info, time, digest), self.other._signer(info, time, digest)]  # noqa: SLF001
+        both = asn1.set_of(*(signers[::-1] if self.first else signers))
+        return asn1.sequence(asn1.integer(3), asn1.set_of(digest), content, both)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_response_that_another_certificate_of_the_chain_signed_as_well_is_refused(first: bool) -> None:
+    own, intermediate = longer_chain()
+    both = CoSigned(own.host, own.kind, own.key, own.chain, intermediate, first)
+    reason = refusal(both.stamp(MESSAGE, SIGNED_AT), authority(own))
+    assert reason == "it is not signed with its authority's own certificate alone"
+
+
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 5, 99])
 def test_a_response_that_does_not_grant_is_refused(status: int) -> None:
     assert (

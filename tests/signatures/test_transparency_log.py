@@ -20,7 +20,7 @@ from webhook.signatures.proofs.log_entries import LogEntry
 from webhook.signatures.proofs.log_keys import LogKey
 from webhook.signatures.proofs.note_keys import note_key_id
 from webhook.signatures.proofs.transparency_log import Logged, verified
-from webhook.signatures.validity import Window
+from webhook.signatures.validity import Window, moment
 
 EVER = Window(AUTHORITIES_START)
 V1, V2 = services().rekor, services().rekor_v2
@@ -45,7 +45,7 @@ LOGS = known(V1) | known(V2)
 
 def judge(made: Artefact, entry: Document | None = None, logs: Any = None, times: tuple[datetime, ...] = ()) -> Logged:
     candidate = read(made.attachment()) if entry is None else with_entry(made, entry)
-    return verified(LogEntry.of(candidate), LOGS if logs is None else logs, times)
+    return verified(LogEntry.of(candidate), LOGS if logs is None else logs, times, NOW)
 
 
 def refused(fault: Fault, reason: str, act: Callable[[], Logged]) -> None:
@@ -161,7 +161,7 @@ def test_a_promise_of_the_older_format_covers_everything(name: str, value: objec
     document = json.loads(str(read(LEGACY.attachment()).log_entries[0]))
     text = json.dumps(changed(document, "Payload", name, to=value))
     entry = LogEntry.of(replace(read(LEGACY.attachment()), log_entries=(text,)))
-    refused(Fault.LOG_PROMISE_INVALID, NOT_PROMISED, lambda: verified(entry, LOGS, ()))
+    refused(Fault.LOG_PROMISE_INVALID, NOT_PROMISED, lambda: verified(entry, LOGS, (), NOW))
 
 
 def test_an_index_that_canonical_json_cannot_say_was_not_promised() -> None:
@@ -271,6 +271,14 @@ def test_rekor_2_with_an_ecdsa_key_calls_itself_as_its_address() -> None:
     unproved(BUNDLED, renamed, "has a checkpoint of another log than rekor.example.com")
 
 
+@pytest.mark.parametrize(
+    "origin", ["host - 1 evil", "host - 1\u00b2", "host -  1", "host - ", " - 1", "host evil - 1", "evil host - 1 - 2"]
+)
+def test_the_number_of_rekor_1s_tree_ends_its_name(origin: str) -> None:
+    renamed = with_checkpoint(BUNDLED, noted(V1, head(BUNDLED, origin), V1.id[:4]))
+    unproved(BUNDLED, renamed, "has a checkpoint of another log than rekor.example.com")
+
+
 def test_rekor_1_may_have_been_given_any_host_name() -> None:
     judge(BUNDLED, with_checkpoint(BUNDLED, noted(V1, head(BUNDLED, "rekor-server-0 - 12"), V1.id[:4])))
 
@@ -325,9 +333,26 @@ def test_where_the_log_tells_no_time_one_of_the_timestamps_lies_in_its_window() 
     refused(Fault.LOG_OUTSIDE_VALIDITY, reason, lambda: judge(REKOR_2, logs=logs, times=late))
 
 
-def test_a_log_without_any_time_is_taken_at_its_word() -> None:
-    """A key needs no time: nothing says when its entry was made, nor that it was not in the log's window."""
-    assert judge(REKOR_2, logs=known(V2, Window(AUTHORITIES_START, AUTHORITIES_START))).time is None
+@pytest.mark.parametrize("window", [Window(NOW), Window(AUTHORITIES_START, NOW)])
+def test_an_entry_without_any_time_is_one_of_now(window: Window) -> None:
+    """A key needs no time. Whoever has the key of a log that is over can make entries to this day."""
+    assert judge(REKOR_2, logs=known(V2, window)).time is None
+
+
+@pytest.mark.parametrize(
+    ("window", "shown"),
+    [
+        (Window(AUTHORITIES_START, NOW - SECOND), f"2024-01-01T00:00:00Z to {moment(NOW - SECOND)}"),
+        (Window(NOW + SECOND), f"from {moment(NOW + SECOND)}"),
+    ],
+)
+def test_a_log_that_is_over_has_no_entry_without_a_time(window: Window, shown: str) -> None:
+    reason = f"the log log2025.rekor.example.com is valid {shown}, and nothing says that the entry is of then"
+    refused(Fault.LOG_OUTSIDE_VALIDITY, reason, lambda: judge(REKOR_2, logs=known(V2, window)))
+    unsigned = proved(entry_of(BUNDLED))
+    with pytest.raises(RefusedError) as caught:
+        judge(BUNDLED, unsigned, logs=known(V1, window))
+    assert caught.value.fault is Fault.LOG_OUTSIDE_VALIDITY
 
 
 def test_a_promise_alone_is_no_entry_of_a_bundle() -> None:

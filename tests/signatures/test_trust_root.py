@@ -333,6 +333,26 @@ def test_what_the_root_does_not_vouch_for_is_refused(make: Callable[[], Artefact
     assert refusal(make())[0] is fault
 
 
+def test_a_certificate_that_anybody_could_make_is_refused_before_anything_that_costs_time() -> None:
+    """Its log entry and its timestamp are not looked at; what is wanted and did not come is told first."""
+    forged = Recipe(services=STRANGERS, timestamp=True).make()
+    untrusted = (Fault.CERTIFICATE_UNTRUSTED, "certificate not issued by an authority of the trust root")
+    candidate = replace(read(forged.attachment()), timestamps=({"signedTimestamp": "AAAA"},))
+    for wanted in (NONE, LOGGED, KEYLESS, ALL):
+        assert refusal(forged, wanted) == untrusted
+        assert refusal(forged, wanted, candidate=candidate) == untrusted
+    assert refusal(Recipe(services=STRANGERS, log=Log.NONE).make()) == NO_LOG
+
+
+def test_a_key_in_a_log_that_is_over_needs_a_time() -> None:
+    over = TrustRoot.parse(trusted_root(rekor_v2=(AUTHORITIES_START, SIGNED_AT + SECOND)))
+    made = Recipe(signer=Key(), log=Log.V2).make()
+    assert refusal(made, LOGGED, root=over)[0] is Fault.LOG_OUTSIDE_VALIDITY
+    assert judge(made, LOGGED, root=over, now=SIGNED_AT) == Proved((), (V2_ENTRY,))
+    stamped = Recipe(signer=Key(), log=Log.V2, timestamp=True).make()
+    assert judge(stamped, LOGGED, root=over).signed_at == SIGNED_AT
+
+
 def test_a_certificate_log_is_asked_where_it_is_wanted() -> None:
     made = Recipe(signer=Keyless(logs=())).make()
     assert judge(made, LOGGED) == Proved((BY_LOG,), (V1_ENTRY,))

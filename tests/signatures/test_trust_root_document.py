@@ -181,6 +181,12 @@ FAULTS: list[tuple[tuple[str | int, ...], object, str]] = [
     (KEY, ..., "tlogs[0]: publicKey is absent or null, not an object"),
     ((*KEY, "rawBytes"), "!", "tlogs[0].publicKey: rawBytes is not base64"),
     ((*KEY, "rawBytes"), ..., "tlogs[0].publicKey: rawBytes is absent or null, not a string"),
+    ((*KEY, "rawBytes"), b64(b"\x30\x00"), "tlogs[0].publicKey.rawBytes: no public key that can be read"),
+    (
+        (*KEY, "keyDetails"),
+        "PKIX_ED25519",
+        "tlogs[0].publicKey.rawBytes: found a key of type EC of 256 bits, which PKIX_ED25519 does not allow",
+    ),
     (
         (*KEY, "rawBytes"),
         "A" * 32772,

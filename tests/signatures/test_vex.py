@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.signatures.attested import IMAGE, NOW, OPENSSL, at, not_affected, openvex
 from webhook.images import PinnedImage
 from webhook.signatures.reports.purls import MAX_CHARACTERS, PackageUrl
-from webhook.signatures.reports.vex import MAX_ENTRIES, MAX_SAME_PACKAGE, Document, Exploitability
+from webhook.signatures.reports.vex import MAX_ENTRIES, MAX_SAME_PACKAGE, Exploitability
+from webhook.signatures.reports.vex_documents import Document
 from webhook.signatures.reports.vulnerabilities import Finding, Severity
 
 FINDING = Finding("CVE-2026-1", Severity.HIGH, package="openssl", purl=OPENSSL)
@@ -23,6 +24,13 @@ ENCODED_DIGEST = quote(str(IMAGE.digest), safe="")
 
 
 def said(*documents: Any, image: PinnedImage = IMAGE) -> Exploitability:
+    """What documents of several names say."""
+    named = [one | {"@id": f"vex-{n}"} if isinstance(one, dict) else one for n, one in enumerate(documents)]
+    return versioned(*named, image=image)
+
+
+def versioned(*documents: Any, image: PinnedImage = IMAGE) -> Exploitability:
+    """What documents of the names that they have say."""
     return Exploitability.read([Document(document) for document in documents], image, NOW)
 
 
@@ -140,6 +148,52 @@ def test_a_statement_about_no_product_is_about_nothing() -> None:
     assert not cleared(not_affected(products="all"))
 
 
+MAYBE_OURS: dict[str, object] = OURS | {
+    "a version": OTHERS["a version"],
+    "a tag": OTHERS["a tag"],
+    "a name without a registry": OTHERS["a name without a registry"],
+    "a name on Docker Hub, for all one knows": {"@id": "pkg:docker/somebody/app@1.0"},
+    "a reference": {"@id": "registry.example.com/team/app"},
+    "a reference with a tag": {"@id": "registry.example.com/team/app:1.0"},
+    "a name of somebody's own": {"@id": "app"},
+    "an address": {"@id": "https://example.com/app"},
+    "another kind of hash": OTHERS["another kind of hash"],
+    "a package": OTHERS["a package"],
+    "nothing": {},
+    "null": None,
+    "a number": 1,
+    "one of two digests": {"@id": f"pkg:oci/app@sha256%3A{'b2' * 32}", "hashes": {"sha-256": IMAGE.digest.hex}},
+}
+NOT_OURS: dict[str, object] = {
+    "another digest": OTHERS["another digest"],
+    "another digest of a reference": {"@id": f"registry.example.com/team/app@sha256:{'b2' * 32}"},
+    "another hash": OTHERS["another hash"],
+    "another registry": OTHERS["another registry"],
+    "another repository": OTHERS["another repository"],
+    "another reference": {"@id": "registry.example.com/other/app:1.0"},
+    "another name without a registry": {"@id": "pkg:oci/other"},
+    "another name on Docker Hub": {"@id": "pkg:docker/golang@1"},
+}
+
+
+@pytest.mark.parametrize("product", MAYBE_OURS.values(), ids=MAYBE_OURS)
+def test_what_may_be_about_the_image_restores(product: object) -> None:
+    restoring = not_affected(**AFFECTED, products=[product], timestamp="2026-01-10T00:00:00Z")
+    assert not cleared(not_affected(), restoring)
+
+
+@pytest.mark.parametrize("product", NOT_OURS.values(), ids=NOT_OURS)
+def test_what_is_about_another_image_restores_nothing(product: object) -> None:
+    restoring = not_affected(**AFFECTED, products=[product], timestamp="2026-01-10T00:00:00Z")
+    assert cleared(not_affected(), restoring)
+
+
+@pytest.mark.parametrize("products", [[], "all", {}, 1])
+def test_what_names_no_product_restores_the_image(products: object) -> None:
+    restoring = not_affected(**AFFECTED, products=products, timestamp="2026-01-10T00:00:00Z")
+    assert not cleared(not_affected(), restoring)
+
+
 def test_docker_hub_has_one_name() -> None:
     hub = PinnedImage("docker.io", "library/debian", IMAGE.digest)
     for purl in (
@@ -242,11 +296,79 @@ def test_of_two_statements_of_the_same_time_the_worse_one_wins() -> None:
 
 
 def test_without_a_time_of_its_own_a_document_is_as_old_as_its_signature() -> None:
-    documents = [
-        Document(openvex(not_affected(), timestamp=None), at(5)),
-        Document(openvex(not_affected(**AFFECTED), timestamp=None), at(4)),
-    ]
-    assert Exploitability.read(documents, IMAGE, NOW).clears(FINDING)
+    clearing, restoring = openvex(not_affected(), timestamp=None), openvex(not_affected(**AFFECTED), timestamp=None)
+    for day, expected in ((5, True), (3, False)):
+        documents = [Document(clearing | {"@id": "one"}, at(day)), Document(restoring | {"@id": "other"}, at(4))]
+        assert Exploitability.read(documents, IMAGE, NOW).clears(FINDING) is expected
+
+
+def test_a_document_that_is_stamped_or_logged_anew_is_no_younger_for_it() -> None:
+    old = Document(openvex(not_affected(), timestamp="2026-01-01T00:00:00Z"), at(9))
+    for members in ({}, {"timestamp": "2026-01-08T00:00:00Z"}):
+        ahead = Document(openvex(not_affected(**members), timestamp="2026-01-08T00:00:00Z"), at(1))
+        for document in (old, ahead):
+            assert not outdone(document).clears(FINDING)
+    assert outdone(Document(openvex(not_affected(), timestamp="2026-01-08T00:00:00Z"), at(9))).clears(FINDING)
+
+
+def outdone(document: Document) -> Exploitability:
+    """With another document, of the fourth, that restores."""
+    restoring = openvex(not_affected(**AFFECTED), timestamp="2026-01-04T00:00:00Z") | {"@id": "another"}
+    return Exploitability.read([document, Document(restoring)], IMAGE, NOW)
+
+
+NEWER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a higher version": ({}, {"version": 2}),
+    "a higher version in text": ({"version": "9"}, {"version": "10"}),
+    "a version at all": ({"version": None}, {}),
+    "a later time": ({}, {"timestamp": "2026-01-09T13:00:00Z"}),
+    "a later update": ({}, {"last_updated": "2026-01-09T13:00:00Z"}),
+    "both": ({}, {"version": 2, "timestamp": "2026-01-09T13:00:00Z"}),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), NEWER.values(), ids=NEWER)
+def test_what_a_newer_version_of_a_document_drops_clears_no_more(old: dict[str, Any], new: dict[str, Any]) -> None:
+    full, empty = openvex(not_affected(), **old), openvex(not_affected("CVE-2026-2"), **new)
+    affected = openvex(not_affected(**AFFECTED), **old)
+    for order in permutations((full, empty)):
+        assert not versioned(*order).clears(FINDING)
+        assert versioned(*order).clears(FINDING._replace(id="CVE-2026-2"))
+    cleared_elsewhere = openvex(not_affected(timestamp="2026-01-01T00:00:00Z")) | {"@id": "another"}
+    assert versioned(affected, empty, cleared_elsewhere).clears(FINDING)
+    assert not versioned(affected, cleared_elsewhere).clears(FINDING)
+
+
+def test_a_document_that_was_found_twice_counts_once() -> None:
+    assert versioned(openvex(not_affected()), openvex(not_affected())).clears(FINDING)
+    assert versioned(*[openvex(not_affected(), timestamp=None)] * 2).clears(FINDING)
+
+
+def test_documents_without_a_name_replace_none() -> None:
+    unnamed = {"@id": None}
+    assert versioned(openvex(not_affected()) | unnamed, openvex(version=2) | unnamed).clears(FINDING)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"version": 2, "timestamp": "2026-01-01T00:00:00Z"}, {"version": 1}),
+        ({"timestamp": None}, {}),
+    ],
+)
+def test_where_nobody_can_tell_which_version_is_the_newest_none_clears(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    empty = openvex(**one), openvex(**other)
+    assert not versioned(openvex(not_affected(), **one), empty[1]).clears(FINDING)
+    assert not versioned(empty[0], openvex(not_affected(), **other)).clears(FINDING)
+    cleared_elsewhere = openvex(not_affected(timestamp="2026-01-01T00:00:00Z")) | {"@id": "another"}
+    assert versioned(*empty, cleared_elsewhere).clears(FINDING)
+    for documents in (
+        (openvex(not_affected(**AFFECTED), **one), empty[1]),
+        (empty[0], openvex(not_affected(**AFFECTED), **other)),
+    ):
+        assert not versioned(*documents, cleared_elsewhere).clears(FINDING)
 
 
 def test_without_any_time_what_clears_is_oldest_and_what_restores_is_newest() -> None:

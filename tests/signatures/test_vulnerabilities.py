@@ -76,6 +76,10 @@ def test_a_clean_trivy_report_has_results_without_vulnerabilities() -> None:
         ({"FixedVersion": None, "Status": None}, ""),
         ({"FixedVersion": "", "Status": "affected"}, ""),
         ({"FixedVersion": None, "Status": "fixed"}, None),
+        ({"FixedVersion": "", "Status": "fixed"}, None),
+        ({"FixedVersion": None, "Status": "Fixed"}, None),
+        ({"FixedVersion": "", "Status": " FIXED "}, None),
+        ({"FixedVersion": "", "Status": 3}, None),
         ({"FixedVersion": 3}, None),
     ],
 )
@@ -128,6 +132,10 @@ TRIVY_FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"Results": [{"Class": "os-pkgs", "Vulnerabilities": [{"VulnerabilityID": "CVE-1", "fixedVersion": "2"}]}]},
         "the member FixedVersion in another spelling",
     ),
+    "a status in another spelling": (
+        {"Results": [{"Class": "os-pkgs", "Vulnerabilities": [{"VulnerabilityID": "CVE-1", "status": "fixed"}]}]},
+        "the member Status in another spelling",
+    ),
     "two formats at once": ({"matches": []}, "scanner.result is in no format that is read here"),
 }
 
@@ -163,6 +171,7 @@ def test_a_clean_grype_report_has_empty_matches() -> None:
         ({"versions": [], "state": "wont-fix"}, ""),
         ({"versions": [], "state": "unknown"}, ""),
         ({"versions": [], "state": "fixed"}, None),
+        ({"versions": [], "state": "Fixed"}, None),
         ({"versions": None, "state": ""}, None),
         ({"versions": [1], "state": "not-fixed"}, None),
         ({"state": "not-fixed"}, None),

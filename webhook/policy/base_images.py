@@ -9,21 +9,20 @@ where to look, and prove nothing. There are two proofs:
   v0.2 `materials`, v1 `buildDefinition.resolvedDependencies`).
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from webhook import images
 from webhook.images import Digest, ImageReference, ImageReferenceError, PinnedImage
 from webhook.policy.allowlist import Allowlist, Pattern
 from webhook.signatures.attestations import Vouch, deciding, predicate
 from webhook.signatures.authorities import Authority
-from webhook.signatures.candidate import quoted
 from webhook.signatures.contents import BASE_DIGEST, BASE_NAME, Contents, Platform
 from webhook.signatures.faults import RefusedError
 from webhook.signatures.predicate_types import PROVENANCE, PROVENANCE_1
-from webhook.signatures.reports.purls import PackageUrl
+from webhook.signatures.reports import materials
+from webhook.signatures.reports.lenient_json import list_of, object_of
 from webhook.signatures.strict_json import JsonValue
 
 MAX_BASES: Final = 32
@@ -33,8 +32,8 @@ _HOW: Final = (
     f"prove it with the annotations {BASE_NAME} and {BASE_DIGEST} of an allowed image whose layers it begins with,"
     " or with SLSA provenance that names it"
 )
-_SCHEMES: Final = ("docker://", "oci://", "docker-image://", "docker-pullable://")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+EMPTY_LAYER: Final = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+"""A tar archive without anything in it, 1,024 zero bytes: what builders write for steps that change no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +54,6 @@ class _Claim:
 
     image: PinnedImage | None
     fault: str
-
-
-class _Material(NamedTuple):
-    """An image that went into another. `image` None: it cannot be told which one, or whose."""
-
-    uri: str
-    image: ImageReference | None
-    digests: frozenset[str]
 
 
 def bases(contents: Contents, rule: BaseImageRule) -> tuple[PinnedImage, ...]:
@@ -93,8 +84,11 @@ def judge(
 
 
 def _begins_with(platform: Platform, base: Contents) -> bool:
-    """Whether some platform of the base has layers, and the image's own begin with them."""
-    return any(one.layers and platform.layers[: len(one.layers)] == one.layers for one in base.platforms)
+    """Whether some platform of the base has layers with content, and the image's own begin with them."""
+    return any(
+        not {EMPTY_LAYER}.issuperset(one.layers) and platform.layers[: len(one.layers)] == one.layers
+        for one in base.platforms
+    )
 
 
 def _claim(platform: Platform, rule: BaseImageRule) -> _Claim:
@@ -150,13 +144,13 @@ def _unattested(provenance: Sequence[Vouch], rule: BaseImageRule) -> str | None:
 def _refusal(vouch: Vouch, rule: BaseImageRule) -> str | None:
     """Why one provenance does not prove it."""
     try:
-        named = list(_named_images(_materials(vouch)))
+        named = [one for one in map(materials.image_of, list_of(_materials(vouch))) if one is not None]
     except RefusedError as error:
         return f"cannot be read: {error.reason}"
     for one in named:
-        if one.image is None:
-            return f"names {quoted(one.uri)}, which is no image that can be judged"
-        if len(one.digests) != 1:
+        if isinstance(one, materials.Unjudgeable):
+            return f"names {one}"
+        if one.digest is None:
             return f"names {one.image.name} without its digest, or with several"
         if refusal := rule.refusal(one.image):
             return f"names an image that may not be a base: {refusal}"
@@ -165,44 +159,7 @@ def _refusal(vouch: Vouch, rule: BaseImageRule) -> str | None:
 
 def _materials(vouch: Vouch) -> JsonValue:
     """What went into the image. Raises `RefusedError`."""
-    said = predicate(vouch.candidate)
+    said = object_of(predicate(vouch.candidate))
     if vouch.candidate.predicate_type == PROVENANCE_1:
-        return _member(_member(said, "buildDefinition"), "resolvedDependencies")
-    return _member(said, "materials")
-
-
-def _named_images(materials: JsonValue) -> Iterator[_Material]:
-    """Those of the materials that are images."""
-    for material in materials if isinstance(materials, list) else ():
-        uri = _member(material, "uri")
-        if isinstance(uri, str) and _is_image(uri):
-            digest = _member(_member(material, "digest"), "sha256")
-            yield _material(uri, f"sha256:{digest}" if isinstance(digest, str) else "")
-
-
-def _material(uri: str, digest: str) -> _Material:
-    purl = PackageUrl.parse(uri)
-    if purl is None:
-        image = _reference(uri)
-        own = [image.digest or ""] if image else []
-    else:
-        image = purl.image()
-        own = [purl.version, purl.qualifiers.get("digest", "")]
-    return _Material(uri, image, frozenset(one for one in (digest, *own) if _DIGEST.fullmatch(one)))
-
-
-def _is_image(uri: str) -> bool:
-    return uri.startswith((*_SCHEMES, "pkg:docker/", "pkg:oci/")) or ("://" not in uri and "@sha256:" in uri)
-
-
-def _reference(uri: str) -> ImageReference | None:
-    """An image that is named as runtimes name it, behind a scheme or without one."""
-    name = uri.partition("://")[2] if "://" in uri else uri
-    try:
-        return images.parse(name)
-    except ImageReferenceError:
-        return None
-
-
-def _member(value: JsonValue, name: str) -> JsonValue:
-    return value.get(name) if isinstance(value, dict) else None
+        return object_of(said.get("buildDefinition")).get("resolvedDependencies")
+    return said.get("materials")

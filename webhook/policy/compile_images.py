@@ -54,8 +54,12 @@ def _entry(written: WrittenEntry, authorities: Authorities) -> VerifyEntry:
 
 
 def _base_images(written: BaseImages, authorities: Authorities) -> VerifyEntry:
-    """An entry about every image. Whoever may vouch may prove by provenance what an image was built on."""
-    rule = BaseImageRule(_patterns(written.allow), tuple(authorities.values()))
+    """An entry about every image. Whoever may vouch may prove by provenance what an image was built on.
+
+    Those who must give annotations may not: provenance carries none.
+    """
+    proving = tuple(authority for authority in authorities.values() if not authority.annotations)
+    rule = BaseImageRule(_patterns(written.allow), proving)
     return VerifyEntry(name=BASE_IMAGES, key=content_hash(rule), requirement=None, base_images=rule)
 
 

@@ -96,17 +96,22 @@ def _unverified(images: Images) -> Iterator[Finding]:
 
 
 def _unused_authorities(images: Images) -> Iterator[Finding]:
-    """Any authority may prove what an image was built on, so that none is idle where that is asked."""
-    if images.base_images is not None:
-        return
-    accepted = set[str]()
+    """Where base images are asked for, any authority may prove them that need not give annotations."""
     known = [authority.name for authority in images.authorities or ()]
+    accepted = {one.name for one in images.authorities or () if images.base_images is not None and not one.annotations}
     for entry in images.verify or ():
         demands = (*([entry.signatures] if entry.signatures else ()), *(entry.attestations or ()))
         accepted.update(name for demand in demands for name in demand.from_ or known)
     for index, name in enumerate(known):
         if name not in accepted:
             yield ("authorities", index), "has no effect: no entry of verify accepts it"
+
+
+def _mute_about_bases(images: Images) -> Iterator[Finding]:
+    for index, authority in enumerate(images.authorities or ()):
+        if images.base_images is not None and authority.annotations:
+            message = "provenance carries none, so that this authority proves nothing for baseImages"
+            yield ("authorities", index, "annotations"), message
 
 
 def _never_allowed(images: Images) -> Iterator[Finding]:
@@ -165,6 +170,7 @@ RULES: tuple[Callable[[Spec], Iterator[Finding]], ...] = (
             _tags_move,
             _unverified,
             _unused_authorities,
+            _mute_about_bases,
             _never_allowed,
             weak_authorities,
         ),

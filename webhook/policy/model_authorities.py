@@ -87,7 +87,8 @@ class Authority(Part):
     annotations: dict[Text, str] | None = Field(
         None,
         min_length=1,
-        description="Annotations that the signature must carry, with exactly these values. Absent: none.",
+        description="Annotations that the signature must carry, with exactly these values. Attestations carry none: "
+        "such an authority makes none, be it for `attestations` or for `baseImages`. Absent: none.",
     )
     repository: Repository | None = Field(
         None,

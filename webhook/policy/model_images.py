@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from webhook.policy.documents import FieldPath
 from webhook.policy.model_authorities import Authority
 from webhook.policy.part import (
     Finding,
@@ -124,7 +125,7 @@ class VerifyEntry(Part):
 
 
 class BaseImages(Part):
-    """What images may be built on, proved by their layers, or by SLSA provenance of any of the authorities."""
+    """What images may be built on: proved by layers, or by SLSA provenance of any authority without `annotations`."""
 
     allow: Items[ImagePattern] = Field(
         description="Patterns of the base images that are accepted; all images among the materials of provenance too."
@@ -171,11 +172,16 @@ class Images(Part):
         """Names are unique, and who must vouch is somebody who may."""
         for section in ("authorities", "verify"):
             yield from duplicates(((section, i, "name"), part.get("name")) for i, part in mappings(value, section))
-        known = [part["name"] for _, part in mappings(value, "authorities") if isinstance(part.get("name"), str)]
+        authorities = [part for _, part in mappings(value, "authorities") if isinstance(part.get("name"), str)]
+        known = [part["name"] for part in authorities]
+        annotated = {part["name"] for part in authorities if part.get("annotations")}
         for index, entry in mappings(value, "verify"):
             for path, vouching in _vouchings(entry):
                 for below, message in _vouching_faults(vouching, known):
                     yield ("verify", index, *path, *below), message
+            for at, attestation in mappings(entry, "attestations"):
+                for below, message in _annotation_faults(attestation, known, annotated):
+                    yield ("verify", index, "attestations", at, *below), message
 
 
 def _vouchings(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
@@ -197,3 +203,12 @@ def _vouching_faults(vouching: Mapping[str, Any], known: list[str]) -> Iterator[
     minimum, most = vouching.get("minimum"), len({name for _, name in named if isinstance(name, str)} or set(known))
     if isinstance(minimum, int) and minimum > most:
         yield ("minimum",), f"expected at most {most}, the number of authorities it may be from, found {minimum}"
+
+
+def _annotation_faults(attestation: Mapping[str, Any], known: list[str], annotated: set[str]) -> Iterator[Finding]:
+    """Attestations carry no annotations: an authority that must give some can make none."""
+    written: list[tuple[FieldPath, Any]] = [(("from", index), name) for index, name in items(attestation, "from")]
+    anybody: list[tuple[FieldPath, Any]] = [((), name) for name in known]
+    for path, name in written or anybody:
+        if isinstance(name, str) and name in annotated:
+            yield path, f"authority {name} has annotations, which attestations do not carry; attest by another one"

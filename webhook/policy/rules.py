@@ -192,7 +192,7 @@ def _not_pinned(image: str) -> Violation:
         code=Code.TAG_NOT_PINNED,
         path="",
         message=f"{image} has a tag, which can move, expected a digest",
-        fix=f"name the image by digest: {image}@sha256:<digest> (crane digest {image})",
+        fix=f"name the image by digest: tidewaiter pin -i -f MANIFEST writes {image}@sha256:<digest>",
         image=image,
     )
 
@@ -203,7 +203,7 @@ def _may_move(image: str) -> Violation:
         code=Code.TAG_NOT_PINNED,
         path="",
         message=f"{image} has a tag: kubelet may pull another image than the one that was judged",
-        fix=f"name the image by digest: {image}@sha256:<digest> (crane digest {image})",
+        fix=f"name the image by digest: tidewaiter pin -i -f MANIFEST writes {image}@sha256:<digest>",
         image=image,
         mode=Mode.WARN,
     )

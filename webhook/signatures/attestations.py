@@ -1,8 +1,8 @@
 """Attestations: which of them a rule accepts, and what they must say.
 
-Of each authority the newest decides, so that an old clean report never outvotes a newer bad one. It is as old as the
-earliest of two times: the one at which a log or a timestamp saw its signature, and the one that it says itself, which is
-signed. So whoever has it stamped or logged anew makes it no younger, unless it does not say when it was made.
+Of each authority the newest decides, so that an old clean report never outvotes a newer bad one. Its time is the
+earlier of two: when a log or a timestamp saw its signature, and when it says itself that it was made, which is signed.
+So whoever has it stamped or logged anew makes it no younger, unless it does not say when it was made.
 
 Where several are equally new, all of them must pass; and so must those that have no time at all, since nobody can tell
 that they are older.
@@ -20,7 +20,8 @@ from webhook.signatures.candidate import Candidate
 from webhook.signatures.faults import Fault, RefusedError
 from webhook.signatures.predicate_types import PREDICATE_TYPES, predicate_types
 from webhook.signatures.reports import report_times, scanners, vulnerabilities
-from webhook.signatures.reports.vex import CLOCK_SKEW, Document, Exploitability
+from webhook.signatures.reports.vex import CLOCK_SKEW, Exploitability
+from webhook.signatures.reports.vex_documents import Document
 from webhook.signatures.reports.vulnerabilities import VulnerabilityRule
 from webhook.signatures.strict_json import JsonError, JsonObject, JsonValue
 from webhook.signatures.trust import Proved

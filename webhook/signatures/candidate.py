@@ -94,6 +94,11 @@ class Candidate:
         """
         return self.form is Form.BUNDLE and self.certificate is not None
 
+    @property
+    def enveloped(self) -> bool:
+        """Whether the signature is that of a DSSE envelope, be its payload read or not."""
+        return self.sealed or self.statement is not None
+
     def digest(self, algorithm: str) -> bytes:
         """The digest of what the signature covers; `algorithm` is one of hashlib's names, such as sha256."""
         return hashlib.new(algorithm, self.message).digest()

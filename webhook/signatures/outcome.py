@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webhook.codes import Code
+from webhook.images import Digest
 from webhook.signatures.faults import Fault
 
 AGAINST = frozenset({Code.VULNERABLE, Code.CONDITION_FALSE, Code.ATTESTATION_TOO_OLD, Code.BASE_IMAGE_NOT_ALLOWED})
@@ -38,7 +39,8 @@ class Outcome:
 
     `code` is None exactly when verified. `message` is one sentence of printable ASCII for the pod's developer.
     `signers` names the authorities that vouch, one for each key or identity, also where they are too few. `until` is
-    when a verified outcome ends, None if nothing in it has an end.
+    when a verified outcome ends, None if nothing in it has an end. `attestation` is the type that is wanted, "" where
+    that is a signature. `index` is the index that was verified in the image's place.
     """
 
     verified: bool
@@ -47,6 +49,8 @@ class Outcome:
     signers: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     until: datetime | None = None
+    attestation: str = ""
+    index: Digest | None = None
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -10,7 +10,7 @@ Rules:
 - nothing found, nothing required and nothing answered are never success.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -92,7 +92,7 @@ class Examination:
         if not _possible(requirement):
             return _refused(explain.impossible(requirement))
         if incomplete := self.incomplete:
-            return _refused(incomplete)
+            return _refused(incomplete, attestation=rule.name)
         tried: list[_Tried] = []
         for found, witness in self._opened(requirement.authorities):
             if witness is not None and (found.sealed or _is_attestation(found, rule.predicate_types)):
@@ -106,7 +106,7 @@ class Examination:
         counted = [one for one in judged if one.refused is None]
         signers = _signers(one.vouch for one in counted)
         if len(signers) < requirement.minimum:
-            return _refused(self._why_not_attested(rule, trials, signers), signers, trials)
+            return _refused(self._why_not_attested(rule, trials, signers), signers, trials, rule.name)
         message = f"{printable(rule.name)} attested by {listed(signers, 'and')}"
         until = earliest(one.until for one in counted)
         return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials, until=until)
@@ -205,9 +205,11 @@ def _signers(vouches: Iterable[Vouch]) -> tuple[str, ...]:
     return tuple(vouch.authority.name for vouch in distinct(vouches))
 
 
-def _refused(explanation: Explanation, signers: tuple[str, ...] = (), trials: Sequence[Trial] = ()) -> Outcome:
+def _refused(
+    explanation: Explanation, signers: tuple[str, ...] = (), trials: tuple[Trial, ...] = (), attestation: str = ""
+) -> Outcome:
     code, message = explanation
-    return Outcome(verified=False, code=code, message=message, signers=signers, trials=tuple(trials))
+    return Outcome(False, code, message, signers, trials, attestation=attestation)  # noqa: FBT003  not verified
 
 
 def _kind(found: Found) -> str:

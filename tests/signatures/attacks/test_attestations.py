@@ -162,7 +162,7 @@ ATTACKS: dict[str, Callable[[], Attack]] = {
         provenance(timestamp=True, stamped=whole),
         STAMPED,
     ),
-    "another instance": lambda: (Fault.LOG_UNKNOWN, provenance(services=services("example.org")), CI),
+    "another instance": lambda: (Fault.CERTIFICATE_UNTRUSTED, provenance(services=services("example.org")), CI),
 }
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
@@ -53,6 +54,24 @@ class CertificateAuthority:
         except (VerificationError, x509.UnsupportedGeneralNameType):
             return None
         return tuple(verified.chain[1:]) or None
+
+
+def check_issuer(leaf: Leaf, authorities: tuple[CertificateAuthority, ...]) -> None:
+    """Whether any certificate of an authority signed the leaf's, at whatever time: what anybody can make costs little.
+
+    Raises `RefusedError`: CERTIFICATE_UNTRUSTED. `issuers` says whether it is trusted.
+    """
+    certificates = (one for authority in authorities for one in authority.certificates)
+    if not any(_signed(leaf.certificate, one) for one in certificates):
+        raise RefusedError(Fault.CERTIFICATE_UNTRUSTED, "certificate not issued by an authority of the trust root")
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def issuers(leaf: Leaf, time: datetime, authorities: tuple[CertificateAuthority, ...]) -> tuple[x509.Certificate, ...]:

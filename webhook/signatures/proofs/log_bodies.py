@@ -213,7 +213,7 @@ def _mismatch(what: str) -> RefusedError:
 _KINDS: Final = {
     KindVersion("hashedrekord", "0.0.1"): _Kind(
         read=_hashedrekord_1,
-        about=lambda candidate: candidate.statement is None,
+        about=lambda candidate: not candidate.enveloped,
         digest=lambda candidate, algorithm: candidate.digest(algorithm),
         signature=lambda candidate: candidate.signature,
     ),
@@ -225,7 +225,7 @@ _KINDS: Final = {
     ),
     KindVersion("dsse", "0.0.1"): _Kind(
         read=_dsse,
-        about=lambda candidate: candidate.statement is not None,
+        about=lambda candidate: candidate.enveloped,
         digest=lambda candidate, algorithm: hashlib.new(algorithm, candidate.payload).digest(),
         signature=lambda candidate: candidate.signature,
     ),
@@ -237,7 +237,7 @@ _KINDS: Final = {
     ),
     KindVersion("intoto", "0.0.2"): _Kind(
         read=_intoto_2,
-        about=lambda candidate: candidate.statement is not None,
+        about=lambda candidate: candidate.enveloped,
         digest=lambda candidate, algorithm: hashlib.new(algorithm, candidate.payload).digest(),
         signature=lambda candidate: base64.b64encode(candidate.signature),  # as in the envelope, then once more
     ),

@@ -44,13 +44,18 @@ _RSA: Final = frozenset(
 """keyDetails of RSA keys that sign by PKCS #1 v1.5 with SHA-256."""
 
 _ED25519: Final = "PKIX_ED25519"
+_SUPPORTED: Final = (*_ECDSA, *sorted(_RSA), _ED25519)
 
 _Check: TypeAlias = Callable[[bytes, bytes], None]
 """Takes signature and data; raises `InvalidSignature`."""
 
 
 class LogKeyError(ValueError):
-    """The trust root's key of a log cannot be used; the message says why."""
+    """The trust root's key of a log is not what the root says of it; the message says why."""
+
+
+class UnsupportedLogError(LogKeyError):
+    """The log works in a way that cannot be verified here, however right that may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,9 @@ class LogKey:
     @classmethod
     def of(cls, encoded: bytes, details: str, *, log_id: bytes, window: Window, name: str) -> "LogKey":
         """The key `encoded` in DER (SubjectPublicKeyInfo, or PKCS #1 where `details` says so). Raises `LogKeyError`."""
+        if details not in _SUPPORTED:
+            expected = ", ".join(_SUPPORTED)
+            raise UnsupportedLogError(f"keys of {details!a} are not supported; supported: {expected}")
         key, check = _scheme(_load(encoded), details)
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return cls(id=log_id, key=key, spki=spki, details=details, window=window, name=name, _check=check)
@@ -104,12 +112,10 @@ def _scheme(key: PublicKeyTypes, details: str) -> tuple[LogPublicKey, _Check]:
         case Ed25519PublicKey() if details == _ED25519:
             return key, key.verify
         case _:
-            raise LogKeyError(_unsupported(key, details))
+            raise LogKeyError(_other(key, details))
 
 
-def _unsupported(key: PublicKeyTypes, details: str) -> str:
-    if details not in _ECDSA and details not in _RSA and details != _ED25519:
-        return f"keys of {details!a} are not supported; supported: {', '.join((*_ECDSA, *sorted(_RSA), _ED25519))}"
+def _other(key: PublicKeyTypes, details: str) -> str:
     kind = type(key).__name__.removesuffix("PublicKey")
     size = f" of {key.key_size} bits" if isinstance(key, EllipticCurvePublicKey | RSAPublicKey) else ""
     return f"found a key of type {kind}{size}, which {details} does not allow"

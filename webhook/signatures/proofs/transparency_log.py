@@ -1,7 +1,9 @@
 """Whether a transparency log of the trust root has an entry: by its promise, by an inclusion proof, or by both.
 
 1. The log is known by its id; an entry of an unknown log proves nothing, whoever's key may fit.
-2. The log's window holds at the time of the entry.
+2. The log's window holds at the time of the entry: the promised one, else that of one of the signature's timestamps. An
+   entry of which nothing says when it came may have come just now, so that the window must hold now: whoever has got
+   hold of the key of a log that is over makes such entries as he likes.
 3. What is there holds: the promise (signed entry timestamp) over exactly this entry, and the inclusion proof in a tree
    whose head the log signed. sigstore-python's Merkle and checkpoint code judges the latter.
 4. Only a promise says when: an inclusion proof vouches for the body alone.
@@ -50,7 +52,7 @@ class Logged:
         return entry if self.time is None else f"{entry} at {moment(self.time)}"
 
 
-def verified(entry: LogEntry, logs: Mapping[bytes, LogKey], timestamps: tuple[datetime, ...]) -> Logged:
+def verified(entry: LogEntry, logs: Mapping[bytes, LogKey], timestamps: tuple[datetime, ...], now: datetime) -> Logged:
     """Which log has the entry. `timestamps` are verified times of the same signature, for a log that tells none itself.
 
     Whether the entry is about the signature, and whether its time has come, the caller must see. Raises `RefusedError`:
@@ -59,7 +61,7 @@ def verified(entry: LogEntry, logs: Mapping[bytes, LogKey], timestamps: tuple[da
     log = logs.get(entry.log_id)
     if log is None:
         raise RefusedError(Fault.LOG_UNKNOWN, f"log {entry.log_id.hex()} is not one of the trust root's")
-    _check_window(log, timestamps if entry.time is None else (entry.time,))
+    _check_window(log, timestamps if entry.time is None else (entry.time,), now)
     if entry.time is not None:
         _check_promise(entry, log, entry.time)
     if entry.proof is not None:
@@ -73,11 +75,11 @@ def _logged(entry: LogEntry, log: LogKey) -> Logged:
     return Logged(log.name, index, entry.time)
 
 
-def _check_window(log: LogKey, times: tuple[datetime, ...]) -> None:
+def _check_window(log: LogKey, times: tuple[datetime, ...], now: datetime) -> None:
     """A signature has one entry but may be stamped again later, so one of several times is enough."""
-    if times and not any(map(log.window.holds, times)):
-        reason = f"the log {log.name} is valid {log.window}, the entry is of {moment(min(times))}"
-        raise RefusedError(Fault.LOG_OUTSIDE_VALIDITY, reason)
+    if not any(map(log.window.holds, times or (now,))):
+        entry = f"the entry is of {moment(min(times))}" if times else "and nothing says that the entry is of then"
+        raise RefusedError(Fault.LOG_OUTSIDE_VALIDITY, f"the log {log.name} is valid {log.window}, {entry}")
 
 
 def _check_promise(entry: LogEntry, log: LogKey, time: datetime) -> None:

@@ -1,9 +1,10 @@
 """Trust roots, and what they prove about a candidate beside the signature itself.
 
-1. Timestamps: each that one of the root's authorities made over the signature is a verified time.
-2. The log entry: of a known log, in it, and about this signature, signer and content. Its promise is a verified time.
-3. No verified time lies in the future.
-4. A certificate has at least one verified time, and holds at each of them: it is valid, an authority of the root issued
+1. A certificate is signed by an authority of the root, whenever that was: before anything that costs time.
+2. Timestamps: each that one of the root's authorities made over the signature is a verified time.
+3. The log entry: of a known log, in it, and about this signature, signer and content. Its promise is a verified time.
+4. No verified time lies in the future.
+5. A certificate has at least one verified time, and holds at each of them: it is valid, an authority of the root issued
    it, and that authority counts. It is one for signing code, and in a certificate log if that is wanted.
 
 What is wanted and fails refuses the candidate with its own fault. What is not wanted is left out where it fails, with
@@ -78,9 +79,11 @@ class TrustRoot:
     def prove(self, candidate: Candidate, signer: Leaf | PublicKey, wanted: Proofs, now: datetime) -> Proved:
         """Everything beside the signature itself, as the port has it. Raises `RefusedError`."""
         _check_presence(candidate, wanted)
+        if isinstance(signer, Leaf):
+            certificate_chains.check_issuer(signer, self.certificate_authorities)
         stamped = _attempt(self._stamped, candidate)
         found = () if isinstance(stamped, RefusedError) else stamped
-        logged = _attempt(self._logged, candidate, signer, found)
+        logged = _attempt(self._logged, candidate, signer, found, now)
         for required, outcome in ((wanted.log, logged), (wanted.timestamp, stamped)):
             if required and isinstance(outcome, RefusedError):
                 raise outcome
@@ -113,9 +116,11 @@ class TrustRoot:
             return timestamps.verified(response, candidate.envelope, self.timestamp_authorities)
         raise over_signature
 
-    def _logged(self, candidate: Candidate, signer: Leaf | PublicKey, stamped: tuple[datetime, ...]) -> Logged:
+    def _logged(
+        self, candidate: Candidate, signer: Leaf | PublicKey, stamped: tuple[datetime, ...], now: datetime
+    ) -> Logged:
         entry = LogEntry.of(candidate)
-        logged = transparency_log.verified(entry, self.logs, stamped)
+        logged = transparency_log.verified(entry, self.logs, stamped, now)
         log_bodies.check(candidate, signer, entry.body, entry.stated)
         return logged
 

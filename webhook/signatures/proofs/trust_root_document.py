@@ -2,8 +2,9 @@
 
 Source: sigstore/protobuf-specs `sigstore_trustroot.proto` in protobuf's JSON form. Members that are not needed are not
 read, since real files lack some (cosign writes no `subject.commonName`) and newer ones have more; what is read is read
-strictly, and each fault names the member. A log whose key cannot be used is passed over and listed in `passed_over`:
-a new kind of key in a public root must not take the others down. What it signed is then of an unknown log.
+strictly, and each fault names the member. A log that works in an unknown way is passed over, and listed in
+`passed_over`: a new kind of key in a public root must not take the others down. What it signed is then of an unknown
+log. A key that is not of the kind that the root says is a fault like any other.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from webhook.signatures.candidate import printable, quoted
 from webhook.signatures.proofs.certificate_chains import CertificateAuthority
-from webhook.signatures.proofs.log_keys import LogKey, LogKeyError
+from webhook.signatures.proofs.log_keys import LogKey, LogKeyError, UnsupportedLogError
 from webhook.signatures.proofs.note_keys import note_key_id
 from webhook.signatures.proofs.timestamps import TimestampAuthority
 from webhook.signatures.proofs.trust_root_members import Member, TrustRootError
@@ -120,9 +121,11 @@ def _logs(
     for member in root.items(name, MAX_INSTANCES):
         try:
             key = _log(member, identify)
-        except LogKeyError as error:
+        except UnsupportedLogError as error:
             passed_over.append(f"{member.path}: {error}")
             continue
+        except LogKeyError as error:
+            raise TrustRootError(f"{member.path}.publicKey.rawBytes: {error}") from None
         if key.id in logs:
             raise TrustRootError(f"{member.path}.logId: the same log stands twice")
         logs[key.id] = key
@@ -130,13 +133,13 @@ def _logs(
 
 
 def _log(member: Member, identify: Callable[[Member, LogKey], bytes]) -> LogKey:
-    """One log. Raises `LogKeyError` if it works in a way that cannot be verified here."""
+    """One log. Raises `UnsupportedLogError` if it works in a way that cannot be verified here, else `LogKeyError`."""
     key = member.child("publicKey")
     encoded = key.encoded("rawBytes", MAX_KEY_CHARACTERS)
     details, window, name = key.text("keyDetails"), _window(key), _host(member)
     hashing = member.text("hashAlgorithm")
     if hashing != "SHA2_256":
-        raise LogKeyError(f"logs that hash with {quoted(hashing)} are not supported; supported: SHA2_256")
+        raise UnsupportedLogError(f"logs that hash with {quoted(hashing)} are not supported; supported: SHA2_256")
     anonymous = LogKey.of(encoded, details, log_id=b"", window=window, name=name)
     return replace(anonymous, id=identify(member, anonymous))
 

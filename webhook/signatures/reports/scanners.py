@@ -79,9 +79,9 @@ def _trivy(report: JsonObject) -> Iterator[Finding]:
 def _trivy_finding(vulnerability: JsonObject) -> Finding:
     severity, stated = _severity(vulnerability.get("Severity"))
     fixed = vulnerability.get("FixedVersion")
-    if fixed is None:
+    if fixed is None or fixed == "":
         strict_json.member(vulnerability, "FixedVersion")  # in another spelling it is a fault, and not missing
-        fixed = None if vulnerability.get("Status") == "fixed" else ""
+        fixed = None if _may_be_fixed(strict_json.member(vulnerability, "Status")) else ""
     identifier = vulnerability.get("PkgIdentifier")
     return Finding(
         id=_id(vulnerability, "VulnerabilityID"),
@@ -122,7 +122,12 @@ def _grype_fix(fix: JsonValue) -> str | None:
     versions = fix.get("versions") if isinstance(fix, dict) else None
     if not isinstance(fix, dict) or not isinstance(versions, list) or not all(isinstance(one, str) for one in versions):
         return None
-    return ", ".join(map(str, versions)) or (None if fix.get("state") == "fixed" else "")
+    return ", ".join(map(str, versions)) or (None if _may_be_fixed(fix.get("state")) else "")
+
+
+def _may_be_fixed(status: JsonValue) -> bool:
+    """Whether there is a fixed version, though the scanner names none: it says so, or what it says cannot be read."""
+    return status.strip().lower() == "fixed" if isinstance(status, str) else status is not None
 
 
 def _in_toto(item: JsonObject) -> Finding:

@@ -7,6 +7,7 @@ Sources: openvex/spec `OPENVEX-SPEC.md` (0.0.1 and 0.2.0, which write vulnerabil
   statement. Every other one restores it, also one whose status nobody knows.
 - Of all statements about one vulnerability the newest counts; of two of the same time the one that does not clear.
 - A statement with subcomponents is about findings in those packages alone.
+- Where one that restores leaves open which image or package it means, it means this one.
 """
 
 from collections import defaultdict
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final, NamedTuple
-from urllib.parse import unquote
 
 from webhook.images import PinnedImage
-from webhook.signatures.reports import report_times
+from webhook.signatures.reports.lenient_json import list_of, object_of, text_of
 from webhook.signatures.reports.purls import PackageUrl
+from webhook.signatures.reports.vex_documents import Document, standings, time_of
+from webhook.signatures.reports.vex_products import component_of, is_image, may_mean, package_of
 from webhook.signatures.reports.vulnerabilities import Finding
 from webhook.signatures.strict_json import JsonObject, JsonValue
 
@@ -42,14 +44,6 @@ _JUSTIFICATIONS = frozenset(
         "inline_mitigations_already_exist",
     }
 )
-_FREE_QUALIFIERS = frozenset({"repository_url"})
-
-
-class Document(NamedTuple):
-    """An OpenVEX document as it was attested, and the time at which it was signed, if that is known."""
-
-    content: JsonValue
-    signed_at: datetime | None = None
 
 
 class _Word(NamedTuple):
@@ -84,12 +78,13 @@ class Exploitability:
 
     @classmethod
     def read(cls, documents: Iterable[Document], image: PinnedImage, now: datetime) -> "Exploitability":
-        """What the documents say about `image`. What cannot be read says nothing, and does no harm."""
+        """What documents of one author say about `image`. What cannot be read says nothing, and does no harm."""
         exploitability = cls()
         try:
-            for document in documents:
+            for document, standing in standings(documents):
                 for statement in _statements(document, image, now):
-                    exploitability._add(statement)
+                    if standing.restores if statement.word.restores else standing.clears:
+                        exploitability._add(statement)
         except _TooManyError:
             return cls()
         return exploitability
@@ -144,14 +139,13 @@ def _keep(words: dict[str, _Word], name: str, word: _Word) -> None:
 
 def _statements(document: Document, image: PinnedImage, now: datetime) -> Iterator[_Statement]:
     """What one document says about the image."""
-    content = _object(document.content)
-    if not _text(content.get("@context")).startswith(_CONTEXT):
+    content = object_of(document.content)
+    if not text_of(content.get("@context")).startswith(_CONTEXT):
         return
-    inherited = _time(content) or document.signed_at
-    for item in _list(content.get("statements")):
-        statement = _object(item)
+    for item in list_of(content.get("statements")):
+        statement = object_of(item)
         names = frozenset(_names(statement.get("vulnerability")))
-        word = _word(statement, _time(statement) or inherited, now)
+        word = _word(statement, time_of(statement) or time_of(content), document.signed_at, now)
         if not names or word is None:
             continue
         about, packages = _scope(statement, image, doubtful=word.restores)
@@ -159,24 +153,24 @@ def _statements(document: Document, image: PinnedImage, now: datetime) -> Iterat
             yield _Statement(names, packages, word)
 
 
-def _time(parent: JsonObject) -> datetime | None:
-    return report_times.parse(parent.get("last_updated")) or report_times.parse(parent.get("timestamp"))
+def _word(statement: JsonObject, said: datetime | None, signed: datetime | None, now: datetime) -> _Word | None:
+    """None if it says nothing: what clears as of a time that has not come would outdo whatever follows until then.
 
-
-def _word(statement: JsonObject, time: datetime | None, now: datetime) -> _Word | None:
-    """None if it says nothing: what clears as of a time that has not come would outdo whatever follows until then."""
+    `said` is when it was made by its own account, `signed` when its signature was seen, which makes it no younger.
+    """
     if not _clears(statement):
-        return _Word(time or datetime.max.replace(tzinfo=UTC), restores=True)
-    if time is not None and time > now + CLOCK_SKEW:
+        return _Word(said or signed or datetime.max.replace(tzinfo=UTC), restores=True)
+    if said is not None and said > now + CLOCK_SKEW:
         return None
-    return _Word(time or datetime.min.replace(tzinfo=UTC), restores=False)
+    earliest = min((time for time in (said, signed) if time is not None), default=datetime.min.replace(tzinfo=UTC))
+    return _Word(earliest, restores=False)
 
 
 def _clears(statement: JsonObject) -> bool:
     status = statement.get("status")
     if status == "not_affected":
-        justification = _text(statement.get("justification"))
-        return justification in _JUSTIFICATIONS or bool(_text(statement.get("impact_statement")).strip())
+        justification = text_of(statement.get("justification"))
+        return justification in _JUSTIFICATIONS or bool(text_of(statement.get("impact_statement")).strip())
     return status == "fixed"
 
 
@@ -184,23 +178,26 @@ def _names(vulnerability: JsonValue) -> Iterator[str]:
     """All that it is called. An `@id` may be an address that ends in the name."""
     if isinstance(vulnerability, str):  # as 0.0.1 has it
         vulnerability = {"name": vulnerability}
-    content = _object(vulnerability)
-    identifier = _text(content.get("@id"))
-    names = (content.get("name"), identifier, identifier.rpartition("/")[2], *_list(content.get("aliases")))
-    return (name for name in map(_text, names) if name)
+    content = object_of(vulnerability)
+    identifier = text_of(content.get("@id"))
+    names = (content.get("name"), identifier, identifier.rpartition("/")[2], *list_of(content.get("aliases")))
+    return (name for name in map(text_of, names) if name)
 
 
 def _scope(statement: JsonObject, image: PinnedImage, *, doubtful: bool) -> tuple[bool, tuple[PackageUrl, ...] | None]:
     """Whether a statement is about the image, and about which of its packages; None: all.
 
-    `doubtful` is one that restores: what cannot be read in it, as a package, restores all of them.
+    `doubtful` is one that restores: what cannot be read in it, as a product or a package, means this image or all of
+    its packages.
     """
-    shared = _list(statement.get("subcomponents"))  # as 0.0.1 has it, for all products
-    if statement.get("products") is None:
+    shared = list_of(statement.get("subcomponents"))  # as 0.0.1 has it, for all products
+    named = statement.get("products")
+    if named is None or (doubtful and (not isinstance(named, list) or not named)):
         return True, _packages(shared, doubtful=doubtful)
-    products = [component for one in _list(statement.get("products")) if _is_image(component := _component(one), image)]
-    narrowing = [_list(product.get("subcomponents")) for product in products]
-    if not shared and not all(narrowing):
+    means = may_mean if doubtful else is_image
+    products = [component for one in list_of(named) if means(component := component_of(one), image)]
+    narrowing = [list_of(product.get("subcomponents")) for product in products]
+    if products and not shared and not all(narrowing):
         return True, None
     return bool(products), _packages([*shared, *chain.from_iterable(narrowing)], doubtful=doubtful)
 
@@ -208,49 +205,5 @@ def _scope(statement: JsonObject, image: PinnedImage, *, doubtful: bool) -> tupl
 def _packages(subcomponents: list[JsonValue], *, doubtful: bool) -> tuple[PackageUrl, ...] | None:
     if not subcomponents:
         return None
-    named = [package for one in subcomponents if (package := _package(_component(one))) is not None]
+    named = [package for one in subcomponents if (package := package_of(component_of(one))) is not None]
     return None if doubtful and len(named) < len(subcomponents) else tuple(named)
-
-
-def _package(component: JsonObject) -> PackageUrl | None:
-    return next((purl for text in _identifiers(component) if (purl := PackageUrl.parse(text)) is not None), None)
-
-
-def _is_image(component: JsonObject, image: PinnedImage) -> bool:
-    """By its digest, as a hash or in an identifier; or by a package URL of nothing but its name."""
-    if _object(component.get("hashes")).get("sha-256") == image.digest.hex:
-        return True
-    return any(_names_image(text, image) for text in _identifiers(component))
-
-
-def _names_image(identifier: str, image: PinnedImage) -> bool:
-    locator = identifier.partition("#")[0].partition("?")[0]
-    if unquote(locator.rpartition("@")[2]) == str(image.digest):
-        return True
-    purl = PackageUrl.parse(identifier)
-    if purl is None or purl.version or not purl.qualifiers.keys() <= _FREE_QUALIFIERS:
-        return False
-    named = purl.image()
-    return named is not None and named.name == image.name
-
-
-def _identifiers(component: JsonObject) -> list[str]:
-    texts = (component.get("@id"), _object(component.get("identifiers")).get("purl"))
-    return [text for text in map(_text, texts) if text]
-
-
-def _component(value: JsonValue) -> JsonObject:
-    """A product or subcomponent, which 0.0.1 writes as its identifier alone."""
-    return {"@id": value} if isinstance(value, str) else _object(value)
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
