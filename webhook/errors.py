@@ -41,6 +41,10 @@ class RegistryResponseError(NotFoundOutError):
     code = Code.REGISTRY_RESPONSE_INVALID
 
 
+class BeyondCeilingError(RegistryResponseError):
+    """Something that lies there, and is not looked at because there is too much of it."""
+
+
 class AddressNotAllowedError(NotFoundOutError):
     """The host has an address that may not be dialled; whoever named the image chose the host."""
 
@@ -57,6 +61,12 @@ class CredentialsRefusedError(NotFoundOutError):
     """401 or 403 although credentials were sent."""
 
     code = Code.CREDENTIALS_REFUSED
+
+
+class CredentialsUnavailableError(NotFoundOutError):
+    """Where credentials should come from there was no usable answer, so that nobody was asked, not even anonymously."""
+
+    code = Code.CREDENTIALS_UNAVAILABLE
 
 
 class ImageNotFoundError(NotFoundOutError):

@@ -1,6 +1,8 @@
 """Handlers for `FakeRegistry.replies`: how registries misbehave. What waits, waits for events and never for time."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -84,5 +86,29 @@ def raw(content: bytes) -> Handler:
             transport.write(content)
             transport.close()
         return web.Response()
+
+    return answer
+
+
+def resetting() -> Handler:
+    """A handler that resets the connection."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        if transport is not None:
+            linger = struct.pack("ii", 1, 0)  # on, and for no time: what is closed then is reset
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        return web.Response()
+
+    return answer
+
+
+def in_turn(*handlers: Handler) -> Handler:
+    """Handlers that answer one after the other, the last of them for ever."""
+    waiting = list(handlers)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await (waiting.pop(0) if len(waiting) > 1 else waiting[0])(request)
 
     return answer

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.fakes.clock import FakeClock
 from tests.fakes.documents import OCI_CONFIG, compressed, manifest
 from tests.fakes.network import Authority, FakeResolver
 from tests.fakes.registry import OCI_MANIFEST, FakeRegistry, Layer
@@ -52,6 +53,10 @@ class Crowd:
         return answer
 
 
+async def at_once(_seconds: float) -> None:
+    """In place of the pause before a second try."""
+
+
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
@@ -73,13 +78,16 @@ async def connect(registry: FakeRegistry) -> AsyncIterator[Connect]:
         *,
         names: Mapping[str, FakeRegistry | str] | None = None,
         resolver: FakeResolver | None = None,
+        clock: FakeClock | None = None,
         **settings: Any,
     ) -> RegistryClient:
         settings.setdefault("insecure_hosts", frozenset({registry.host}))
         client = RegistryClient(
             RegistrySettings(**settings),
             FixedKeychain(credentials),
+            clock=clock,
             resolver=lambda: resolver or FakeResolver(names or {}),
+            pause=at_once,
         )
         clients.append(client)
         return client

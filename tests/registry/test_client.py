@@ -75,7 +75,7 @@ async def test_reg_09_10_a_status_says_whether_another_try_may_help(
 ) -> None:
     registry.replies[PATH] = answering(status, headers={"Retry-After": "3600"})
     error = await failure(connect(), registry.host)
-    assert type(error) is expected
+    assert isinstance(error, expected)
     assert str(error) == f"registry {registry.host} {text}"
 
 
@@ -83,7 +83,7 @@ async def test_a_registry_that_is_down_is_unavailable(registry: FakeRegistry, co
     client = connect()
     await registry.stop()
     error = await failure(client, registry.host)
-    assert type(error) is RegistryUnavailableError
+    assert isinstance(error, RegistryUnavailableError)
     assert str(error) == f"the connection to registry {registry.host} failed (ECONNREFUSED)"
 
 
@@ -123,7 +123,7 @@ async def test_docker_hub_is_asked_where_its_api_is(connect: Connect) -> None:
     client = connect(resolver=resolver)
     with pytest.raises(RegistryUnavailableError, match=r"^the host name of registry docker\.io could not be resolved$"):
         await client.resolve(images.parse("nginx"))
-    assert resolver.asked == ["registry-1.docker.io"]
+    assert set(resolver.asked) == {"registry-1.docker.io"}
 
 
 async def test_a_client_opens_nothing_before_it_is_asked(connect: Connect) -> None:

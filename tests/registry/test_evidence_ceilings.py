@@ -1,5 +1,7 @@
 """How much is looked at, and that what lies beyond is told."""
 
+from typing import Any
+
 import pytest
 
 from tests.fakes.registry import (
@@ -25,6 +27,7 @@ async def test_sig_10_layers_beyond_the_ceiling_are_not_looked_at(
     assert contents(found) == [layer.content for layer in LAYERS[10:]]
     assert found.attachments[0].source == f"{tag(digest, '.sig')}, layer 10"
     assert reasons(found) == [(tag(digest, ".sig"), "it has 60 layers; the last 50 are looked at")]
+    assert [one.beyond for one in found.unusable] == [True]
 
 
 async def test_sig_10_referrers_beyond_the_ceiling_are_not_looked_at(
@@ -35,6 +38,7 @@ async def test_sig_10_referrers_beyond_the_ceiling_are_not_looked_at(
     found = await evidence(connect(), registry, digest)
     assert len(found.attachments) == 50
     assert reasons(found) == [("referrers", "there are 60; 50 of them are looked at")]
+    assert [one.beyond for one in found.unusable] == [True]
 
 
 async def test_sig_10_a_list_of_a_hundred_thousand_referrers_is_over_the_ceiling(
@@ -61,6 +65,7 @@ async def test_of_too_many_referrers_those_that_say_they_are_signatures_and_then
     found = await evidence(connect(limits=Limits(referrers=4)), registry, digest)
     assert contents(found) == [b"signature", b"29", b"28", b"27"]
     assert reasons(found) == [("referrers", "there are 23; 4 of them are looked at")]
+    assert [one.beyond for one in found.unusable] == [True]
 
 
 async def test_a_layer_over_the_ceiling_is_not_fetched_and_the_rest_is(
@@ -116,3 +121,17 @@ async def test_a_few_referrers_are_fetched_at_once(registry: FakeRegistry, conne
         registry.replies[manifest_path(referrer)] = crowd.answering(content)
     found = await evidence(connect(limits=Limits(fetches=3)), registry, digest)
     assert (len(found.attachments), crowd.most) == (39, 3)
+
+
+@pytest.mark.parametrize("carrier", ["tag", "referrer"])
+async def test_more_are_looked_at_where_attestations_are_asked_for(
+    registry: FakeRegistry, connect: Connect, digest: str, carrier: Any
+) -> None:
+    limits = Limits(layers=1, referrers=1, attested_items=3)
+    for number in range(3):
+        registry.put_attestation("team/app", digest, str(number).encode(), carrier=carrier)
+    found = await evidence(connect(limits=limits), registry, digest, attestations=True)
+    assert (len(found.attachments), found.unusable) == (3, ())
+    registry.put_attestation("team/app", digest, b"3", carrier=carrier)
+    found = await evidence(connect(limits=limits), registry, digest, attestations=True)
+    assert (len(found.attachments), [one.beyond for one in found.unusable]) == (3, [True])

@@ -1,4 +1,4 @@
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -211,3 +211,26 @@ async def test_img_11_no_packet_goes_to_an_inner_address(
     }
     assert registry.asked == []
     assert set(resolver.asked) <= set(names)
+
+
+@given(st.ip_addresses(v=4))
+def test_reg_03_an_ipv4_address_is_the_same_in_every_form_that_carries_it(inner: Address) -> None:
+    number = int(inner)
+    forms = (
+        IPv6Address(0xFFFF << 32 | number),  # mapped, RFC 4291 2.5.5.2
+        IPv6Address(0x64_FF9B << 96 | number),  # NAT64, RFC 6052
+        IPv6Address(0x2002 << 112 | number << 80),  # 6to4, RFC 3056
+    )
+    assert {kind_of(form) for form in forms} == {kind_of(inner)}
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 2**64 - 1))
+def test_reg_03_forms_that_lead_somewhere_only_locally_are_not_dialled(inner: Address, rest: int) -> None:
+    number = int(inner)
+    forms = (
+        IPv6Address(number),  # IPv4-compatible, RFC 4291 2.5.5.1: deprecated
+        IPv6Address(0xFFFF << 48 | number),  # translated, RFC 2765
+        IPv6Address(0x64_FF9B_0001 << 80 | number),  # NAT64 with a local prefix, RFC 8215
+        IPv6Address(0x2001_0000 << 96 | rest << 32 | number),  # Teredo, RFC 4380
+    )
+    assert all(kind_of(form) is not None for form in forms)

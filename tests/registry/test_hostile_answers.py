@@ -119,7 +119,7 @@ async def test_the_body_of_an_error_is_dropped_however_long_it_is(registry: Fake
 async def test_reg_07_a_body_that_stops_ends_at_the_deadline(registry: FakeRegistry, connect: Connect) -> None:
     registry.replies[PATH] = stalling(registry.released, CONTENT, TYPED)
     error = await failure(connect(limits=Limits(request_seconds=0.2)), registry.host)
-    assert type(error) is RegistryUnavailableError
+    assert isinstance(error, RegistryUnavailableError)
     assert str(error) == f"registry {registry.host} did not answer within 0.2 s"
 
 
@@ -136,7 +136,7 @@ async def test_reg_07_a_body_that_comes_byte_by_byte_ends_at_the_deadline(
 
     registry.replies[PATH] = trickle
     error = await failure(connect(limits=Limits(request_seconds=0.2)), registry.host)
-    assert type(error) is RegistryUnavailableError
+    assert isinstance(error, RegistryUnavailableError)
     assert str(error) == f"registry {registry.host} did not answer within 0.2 s"
 
 
@@ -206,7 +206,7 @@ async def test_reg_10_a_broken_answer_is_none(
 ) -> None:
     registry.replies[PATH] = raw(content)
     error = await failure(connect(), registry.host)
-    assert type(error) is expected
+    assert isinstance(error, expected)
     assert str(error) == text.format(registry.host)
 
 

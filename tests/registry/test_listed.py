@@ -126,4 +126,4 @@ async def test_reg_06_the_digest_is_that_of_what_was_answered(
 
 async def test_an_outage_is_told_as_such(registry: FakeRegistry, connect: Connect) -> None:
     registry.replies["/v2/team/app/manifests/1"] = answering(503)
-    assert type(await refusal(connect(), registry, "team/app:1")) is RegistryUnavailableError
+    assert isinstance(await refusal(connect(), registry, "team/app:1"), RegistryUnavailableError)

@@ -31,6 +31,7 @@ async def test_an_attestation_of_16_mib_is_read_and_one_of_a_byte_more_is_not(
     assert [len(content) for content in contents(found)] == [16 * MIB]
     source = f"{tag(digest, '.att')}, layer 1" if carrier == "tag" else f"referrer {over}, layer 0"
     assert reasons(found) == [(source, "it has 16777217 bytes; expected at most 16777216 of an attestation")]
+    assert [one.beyond for one in found.unusable] == [True]
     assert len(blobs(registry)) == 1
 
 
@@ -41,6 +42,7 @@ async def test_attestations_together_may_have_24_mib(registry: FakeRegistry, con
     assert [len(content) for content in contents(found)] == [8 * MIB + 1]
     reason = "it has 16777216 bytes, and the others beside the image leave 16777215 of the 25165824 that are read"
     assert reasons(found) == [(f"{tag(digest, '.att')}, layer 0", reason)]
+    assert [one.beyond for one in found.unusable] == [True]
 
 
 async def test_a_bundle_longer_than_a_signature_needs_that_attestations_are_asked_for(

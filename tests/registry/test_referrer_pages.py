@@ -35,6 +35,7 @@ async def test_sig_10_pages_end_at_the_ceiling_and_what_they_listed_is_kept(
     found = await evidence(connect(limits=Limits(pages=3)), registry, digest)
     assert contents(found) == [b"0", b"1", b"2"]
     assert reasons(found) == [("referrers API", "there are more than 3 pages, which are not read")]
+    assert [one.beyond for one in found.unusable] == [True]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ async def test_pages_in_a_loop_end(registry: FakeRegistry, connect: Connect, dig
     registry.replies[path] = answering(200, index([]), {"Content-Type": OCI_INDEX, "Link": f"<{path}>; rel=next"})
     found = await evidence(connect(), registry, digest)
     assert reasons(found) == [("referrers API", "there are more than 10 pages, which are not read")]
+    assert [one.beyond for one in found.unusable] == [True]
     assert registry.paths.count(path) == 10
 
 

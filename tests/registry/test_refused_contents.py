@@ -179,14 +179,14 @@ async def test_reg_17_a_part_that_does_not_answer_leaves_the_image_unknown(
         "config": f"/v2/team/app/blobs/{config}",
     }
     registry.replies[paths[part]] = answering(status)
-    assert type(await contents_failure(connect(), registry, listed)) is expected
+    assert isinstance(await contents_failure(connect(), registry, listed), expected)
 
 
 async def test_each_question_has_its_deadline(registry: FakeRegistry, connect: Connect, digest: str) -> None:
     config = registry.put_blob("team/app", image_config(["an image"]))
     registry.replies[f"/v2/team/app/blobs/{config}"] = stalling(registry.released)
     error = await contents_failure(connect(limits=Limits(request_seconds=0.2)), registry, digest)
-    assert type(error) is RegistryUnavailableError
+    assert isinstance(error, RegistryUnavailableError)
     assert str(error) == f"registry {registry.host} did not answer within 0.2 s"
 
 

@@ -38,7 +38,7 @@ async def test_a_token_services_failure_is_told_from_its_registrys(
     registry.auth = TokenAuth()
     registry.replies[TOKEN_PATH] = answering(status)
     error = await failure(connect(ME), registry.host)
-    assert type(error) is expected
+    assert isinstance(error, expected)
     assert str(error) == f"the token service of registry {registry.host} {text}"
 
 
@@ -69,7 +69,7 @@ async def test_a_token_service_shares_the_deadline_of_the_question(registry: Fak
     registry.replies[TOKEN_PATH] = stalling(registry.released)
     registry.auth = TokenAuth()
     error = await failure(connect(limits=Limits(request_seconds=0.2)), registry.host)
-    assert type(error) is RegistryUnavailableError
+    assert isinstance(error, RegistryUnavailableError)
     assert str(error) == f"registry {registry.host} did not answer within 0.2 s"
 
 

@@ -43,7 +43,7 @@ async def test_reg_17_a_place_that_does_not_answer_is_told_and_the_others_are_lo
     }[place]
     registry.put_signature("team/app", digest, [Layer(b"legacy")])
     registry.put_bundle("team/app", digest, b"bundle")
-    registry.replies[path] = answering(status)
+    registry.replies[path] = answering(status, headers={"Retry-After": "0"})
     found = await evidence(connect(), registry, digest)
     expected = {"signature tag": [b"bundle"], "api": [b"legacy"]}.get(place, [b"legacy", b"bundle"])
     assert contents(found) == expected

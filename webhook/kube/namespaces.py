@@ -1,16 +1,14 @@
 """Labels of namespaces, asked from the API server when a policy selects by them."""
 
-import asyncio
-import importlib
 import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from webhook.cache import Cache
 from webhook.clock import Clock
 from webhook.errors import ConfigurationError, NamespaceUnknownError, NotFoundOutError
+from webhook.kube.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +39,11 @@ class KnownNamespaces:
 class ClusterNamespaces:
     """Labels as the API server has them, kept for a few seconds, asked once however many reviews want them.
 
-    The Kubernetes client weighs about 60 MB, so it is loaded when the first policy needs it (`connect`), off the loop.
+    The connection is made when the first policy needs it (`connect`).
     """
 
     def __init__(self, clock: Clock, kubeconfig: Path | None = None) -> None:
-        self._kubeconfig = kubeconfig
-        self._connecting = asyncio.Lock()
-        self._api: Any = None
+        self._connection = Connection(kubeconfig)
         self._labels: Cache[str, Mapping[str, str]] = Cache(
             maxsize=MAX_NAMESPACES,
             lifetime=lambda _: LABELS_SECONDS,
@@ -65,29 +61,19 @@ class ClusterNamespaces:
 
     async def connect(self) -> None:
         """Load the client and its credentials. Raises `ConfigurationError` where there are none."""
-        async with self._connecting:
-            if self._api is None:
-                try:
-                    self._api = await self._client()
-                except Exception as error:  # whatever the client raises, there is nobody to ask
-                    raise ConfigurationError(
-                        f"a policy selects namespaces by label, and there is no cluster to ask ({type(error).__name__})"
-                    ) from error
-
-    async def _client(self) -> Any:
-        client, config = await asyncio.to_thread(_load)
-        if self._kubeconfig is None:
-            config.load_incluster_config()
-        else:
-            await config.load_kube_config(config_file=str(self._kubeconfig))
-        return client.CoreV1Api(client.ApiClient())
+        try:
+            await self._connection.core()
+        except Exception as error:  # whatever the client raises, there is nobody to ask
+            raise ConfigurationError(
+                f"a policy selects namespaces by label, and there is no cluster to ask ({type(error).__name__})"
+            ) from error
 
     async def _read(self, namespace: str) -> Mapping[str, str]:
         if not _NAMESPACE.fullmatch(namespace):
             raise NamespaceUnknownError("it is no name of a namespace")
         try:
-            await self.connect()
-            answer = await self._api.read_namespace(namespace, _request_timeout=LOOKUP_SECONDS)
+            api = await self._connection.core()
+            answer = await api.read_namespace(namespace, _request_timeout=LOOKUP_SECONDS)
             return dict(answer.metadata.labels or {})
         except Exception as error:  # whatever the client raises, the labels are not known
             raise NamespaceUnknownError(f"the API server gave no labels ({type(error).__name__})") from error
@@ -95,12 +81,4 @@ class ClusterNamespaces:
     async def close(self) -> None:
         """Close the connection."""
         await self._labels.close()
-        if self._api is not None:
-            await self._api.api_client.close()
-
-
-def _load() -> tuple[Any, Any]:
-    """The client's modules; it loads most of itself only when its classes are first named."""
-    client = importlib.import_module("kubernetes.aio.client")
-    _ = client.CoreV1Api, client.ApiClient
-    return client, importlib.import_module("kubernetes.aio.config")
+        await self._connection.close()

@@ -7,14 +7,14 @@ from webhook.errors import (
     CredentialsMissingError,
     CredentialsRefusedError,
     NotFoundOutError,
-    RegistryRateLimitedError,
     RegistryResponseError,
     RegistryUnavailableError,
 )
-from webhook.registry import challenge, endpoint, tokens
+from webhook.registry import challenge, endpoint, outages, tokens
 from webhook.registry.challenge import ChallengeError
 from webhook.registry.endpoint import Endpoint
 from webhook.registry.keychain import Credentials
+from webhook.registry.outages import AskedTooOftenError, PassingError
 from webhook.registry.settings import RegistrySettings
 from webhook.registry.tokens import Grant, Grants, TokenError
 from webhook.registry.transport import Answer, Request, Transport
@@ -22,17 +22,23 @@ from webhook.registry.transport import Answer, Request, Transport
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One repository as one caller sees it. Grants are kept for it as a whole, so that none serves another caller."""
+    """One repository as one caller sees it. Grants are kept for it as a whole, so that none serves another caller.
+
+    `mirror_of` is the registry whose mirror this one is, if it is one.
+    """
 
     registry: str
     endpoint: Endpoint
     repository: str
     credentials: Credentials | None = field(default=None, repr=False)
+    mirror_of: str | None = None
 
     @property
     def whom(self) -> str:
         """The registry as messages call it."""
-        return f"registry {self.registry}"
+        if self.mirror_of is None:
+            return f"registry {self.registry}"
+        return f"mirror {self.registry} of registry {self.mirror_of}"
 
 
 class Authorizer:
@@ -104,7 +110,7 @@ class Authorizer:
         if answer.status in {401, 403} or (answer.status == 400 and wanted.form is not None):
             raise denied(access, answer.status)
         if answer.status != 200:
-            raise failure(f"the token service of {access.whom}", answer.status)
+            raise failure(f"the token service of {access.whom}", answer)
         return tokens.read(answer.body)
 
 
@@ -115,13 +121,16 @@ def denied(access: Access, status: int) -> NotFoundOutError:
     return CredentialsRefusedError(f"{access.whom} refused the credentials there are for it ({status})")
 
 
-def failure(whom: str, status: int) -> NotFoundOutError:
-    """The error for a status that answers no question."""
-    if status == 429:
-        return RegistryRateLimitedError(f"{whom} answered that it was asked too often (429)")
-    if status >= 500:
-        return RegistryUnavailableError(f"{whom} answered with status {status}")
-    return RegistryResponseError(f"{whom} answered with status {status}")
+def failure(whom: str, answer: Answer) -> NotFoundOutError:
+    """The error for an answer whose status answers no question."""
+    if answer.status == 429:
+        told = answer.headers.get("Retry-After", "")
+        return AskedTooOftenError(f"{whom} answered that it was asked too often (429)", told)
+    if outages.is_passing(answer.status, answer.headers):
+        return PassingError(f"{whom} answered with status {answer.status}")
+    if answer.status >= 500:
+        return RegistryUnavailableError(f"{whom} answered with status {answer.status}")
+    return RegistryResponseError(f"{whom} answered with status {answer.status}")
 
 
 def _is_from(origin: Endpoint, answer: Answer) -> bool:

@@ -59,7 +59,7 @@ def read(document: Document, limits: Limits) -> Index | Manifest:
     _check_values(document.content, limits)
     manifests.check(document)
     with _reading("the manifest"):
-        fields = strict_json.load_object(document.content, limits.manifest_bytes)
+        fields = strict_json.load_object(document.content, limits.manifest_bytes, limits.document_values)
         if document.media_type in manifests.INDEX_TYPES:
             entries = strict_json.items(fields, "manifests", limits.index_entries)
             return Index(tuple(_child(entry) for entry in entries), _base(fields))
@@ -91,7 +91,7 @@ def diff_ids(config: bytes, count: int, limits: Limits) -> tuple[str, ...]:
     """
     _check_values(config, limits)
     with _reading("the config"):
-        fields = strict_json.load_object(config, limits.config_bytes)
+        fields = strict_json.load_object(config, limits.config_bytes, limits.document_values)
         if strict_json.member(fields, "rootfs") is None:
             raise RegistryResponseError("the config is not that of an image: it has no rootfs")
         rootfs = strict_json.child(fields, "rootfs")

@@ -24,14 +24,14 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from webhook.errors import NotFoundOutError, RegistryResponseError
+from webhook.errors import BeyondCeilingError, NotFoundOutError, RegistryResponseError
 from webhook.images import Digest
 from webhook.registry import manifests
 from webhook.registry.layers import BUNDLE, Ceilings, Content, Layers
 from webhook.registry.manifests import Descriptor, Manifest
 from webhook.registry.repository import Page, Repository
 from webhook.registry.settings import Limits
-from webhook.signatures.evidence import Attachment, Evidence, Unanswered, Unusable
+from webhook.signatures.evidence import Attachment, Evidence, Unanswered, Unusable, merged
 
 COSIGN_SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """The layers of the `.sig` tag, but as a referrer: cosign with `--registry-referrers-mode=oci-1-1`."""
@@ -88,8 +88,8 @@ class Search:
         self._kinds = (BUNDLE, COSIGN_SIGNATURE, IN_TOTO) if attestations else (BUNDLE, COSIGN_SIGNATURE)
         self._slots = asyncio.Semaphore(limits.fetches)
         self._fetches = asyncio.TaskGroup()
-        ceilings = Ceilings.of(limits, attestations=attestations)
-        self._layers = Layers(repository, limits, ceilings, self._fetches, self._slots)
+        self._ceilings = Ceilings.of(limits, attestations=attestations)
+        self._layers = Layers(repository, limits, self._ceilings, self._fetches, self._slots)
 
     async def run(self) -> Evidence:
         """All that was found, with what was not usable and what was not answered."""
@@ -97,7 +97,7 @@ class Search:
             places = await _together([*map(self._tag, self._suffixes), self._referrers()])
             self._layers.all_found()
         parts = (part for place in places for part in place)
-        return _merged(part.evidence() if isinstance(part, _Found) else part for part in parts)
+        return merged(part.evidence() if isinstance(part, _Found) else part for part in parts)
 
     async def _tag(self, suffix: str) -> _Parts:
         tag = f"sha256-{self._digest.hex}.{suffix}"
@@ -113,10 +113,10 @@ class Search:
         # Before entries of one digest become one: an entry of another type must not hide one of ours.
         ours = [entry for entry in entries if entry.artifact_type in {"", *self._kinds}]
         wanted = dict.fromkeys(entry.digest for entry in _most_wanted_first(ours))
-        looked_at = tuple(wanted)[: self._limits.referrers]
+        looked_at = tuple(wanted)[: self._ceilings.referrers]
         found = await _together([self._referrer(number, text) for number, text in enumerate(looked_at)])
         if len(wanted) > len(looked_at):
-            found.append(_unusable("referrers", f"there are {len(wanted)}; {len(looked_at)} of them are looked at"))
+            found.append(_beyond("referrers", f"there are {len(wanted)}; {len(looked_at)} of them are looked at"))
         return [part for parts in (*(listing.faults for listing in listings), *found) for part in parts]
 
     async def _api(self) -> _Listing:
@@ -139,17 +139,16 @@ class Search:
 
     async def _read_pages(self, kind: str, pages: list[Page]) -> _Parts:
         """Fills `pages`, so that those before a fault are not lost."""
-        url = self._repository.referrers_url(self._digest, kind)
-        for _ in range(self._limits.pages):
-            page = await self._repository.referrers(url)
-            if page is None:
-                return []
+        page = await self._repository.referrers(self._digest, kind)
+        while page is not None:
             pages.append(page)
             following = self._repository.next_page(page)
             if following is None:
-                return []
-            url = following
-        return _unusable(_API, f"there are more than {len(pages)} pages, which are not read")
+                break
+            if len(pages) == self._limits.pages:
+                return _beyond(_API, f"there are more than {len(pages)} pages, which are not read")
+            page = await self._repository.page(page.access, following)
+        return []
 
     async def _fallback_tag(self) -> _Listing:
         tag = f"sha256-{self._digest.hex}"
@@ -188,7 +187,7 @@ class Search:
 
         Of too many layers the last are looked at, since cosign appends: the newest report must not be the one unseen.
         """
-        first = max(0, len(manifest.layers) - self._limits.layers)
+        first = max(0, len(manifest.layers) - self._ceilings.layers)
         numbered = list(enumerate(manifest.layers[first:], first))
         distinct = {(layer.media_type, layer.digest, layer.size): layer for _, layer in numbered}
         contents = {key: self._layers.fetch(layer) for key, layer in distinct.items()}
@@ -197,7 +196,7 @@ class Search:
             for number, layer in numbered
         ]
         if first:
-            found += _unusable(source, f"it has {len(manifest.layers)} layers; the last {len(numbered)} are looked at")
+            found += _beyond(source, f"it has {len(manifest.layers)} layers; the last {len(numbered)} are looked at")
         return found
 
 
@@ -233,18 +232,13 @@ async def _answered(source: str, search: Coroutine[Any, Any, _Parts]) -> _Parts:
 def _fault(source: str, error: NotFoundOutError) -> Evidence:
     """An answer that cannot be used is final; all else may be answered another time, or to somebody else."""
     if isinstance(error, RegistryResponseError):
-        return Evidence(unusable=(Unusable(source, str(error)),))
+        return Evidence(unusable=(Unusable(source, str(error), isinstance(error, BeyondCeilingError)),))
     return Evidence(unanswered=(Unanswered(source, error.code, str(error)),))
+
+
+def _beyond(source: str, reason: str) -> _Parts:
+    return [Evidence(unusable=(Unusable(source, reason, beyond=True),))]
 
 
 def _unusable(source: str, reason: str) -> _Parts:
     return [Evidence(unusable=(Unusable(source, reason),))]
-
-
-def _merged(parts: Iterable[Evidence]) -> Evidence:
-    parts = tuple(parts)
-    return Evidence(
-        attachments=tuple(found for part in parts for found in part.attachments),
-        unusable=tuple(found for part in parts for found in part.unusable),
-        unanswered=tuple(found for part in parts for found in part.unanswered),
-    )

@@ -8,16 +8,17 @@ as it is found, and the long ones when all were found, in the order of their siz
 import asyncio
 from dataclasses import dataclass
 
-from webhook.errors import NotFoundOutError, RegistryResponseError
+from webhook.errors import BeyondCeilingError, NotFoundOutError, RegistryResponseError
 from webhook.registry import manifests
 from webhook.registry.manifests import Descriptor
 from webhook.registry.repository import Repository
 from webhook.registry.settings import Limits
+from webhook.signatures import bundle, cosign
 
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+BUNDLE = bundle.MEDIA_TYPE
 """One Sigstore bundle: a signature or an attestation of cosign 3."""
 
-ENVELOPE = "application/vnd.dsse.envelope.v1+json"
+ENVELOPE = cosign.ATTESTATION_MEDIA_TYPE
 """One DSSE envelope: an attestation in cosign's old format."""
 
 _MAYBE_ATTESTATIONS = frozenset({BUNDLE, ENVELOPE})
@@ -28,18 +29,25 @@ Content = bytes | NotFoundOutError
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """How many bytes are read of one signature, of one attestation (None: none is asked for), and of all together."""
+    """How much is looked at.
+
+    `signature`, `attestation` (None: none is asked for) and `total` are bytes: of one, and of all together. `referrers`
+    and `layers` are counts: of manifests that refer to the image, and of layers in one manifest.
+    """
 
     signature: int
     attestation: int | None
     total: int
+    referrers: int
+    layers: int
 
     @classmethod
     def of(cls, limits: Limits, *, attestations: bool) -> "Ceilings":
         """The ceilings of one search."""
         if attestations:
-            return cls(limits.layer_bytes, limits.attestation_bytes, limits.attested_evidence_bytes)
-        return cls(limits.layer_bytes, None, limits.evidence_bytes)
+            most = limits.attested_items
+            return cls(limits.layer_bytes, limits.attestation_bytes, limits.attested_evidence_bytes, most, most)
+        return cls(limits.layer_bytes, None, limits.evidence_bytes, limits.referrers, limits.layers)
 
     def fault(self, layer: Descriptor) -> str | None:
         """Why a layer is too long whatever else there is, None if it is not."""
@@ -94,10 +102,10 @@ class Layers:
         if digest is None:
             return RegistryResponseError("its digest is not one of sha256")
         if fault := self._ceilings.fault(layer):
-            return RegistryResponseError(fault)
+            return BeyondCeilingError(fault)
         await turn
         if layer.size > self._left:
-            return RegistryResponseError(
+            return BeyondCeilingError(
                 f"it has {layer.size} bytes, and the others beside the image leave {self._left} of the"
                 f" {self._ceilings.total} that are read"
             )

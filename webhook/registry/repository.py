@@ -2,20 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from yarl import URL
 
-from webhook.errors import RegistryResponseError
+from webhook.errors import RegistryResponseError, RegistryUnavailableError
 from webhook.images import Digest
 from webhook.registry import authorization, endpoint, manifests
-from webhook.registry.authorization import Access, Authorizer
+from webhook.registry.authorization import Access
 from webhook.registry.endpoint import UrlError
 from webhook.registry.manifests import Descriptor, Document
+from webhook.registry.questions import Questions
 from webhook.registry.settings import Limits
-from webhook.registry.transport import Answer, Request, Transport
+from webhook.registry.transport import Answer, Request
 
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 """404 is the specification's; registries older than it answer the other three to a path that they do not know."""
@@ -25,62 +28,92 @@ _REL = re.compile(r';[ \t]*rel[ \t]*=[ \t]*(?:([^\s";,]+)|"([^"]*)")[ \t]*(?=[;,
 _HASHED_AT_ONCE = 1024 * 1024  # bytes; 0.5 to 3 ms
 _MAX_LINKS = 8  # header fields; one is what registries send
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of referrers. `filtered` says that the registry left out what was not asked for."""
+    """A page of referrers, and who answered with it. `filtered` says that what was not asked for is left out."""
 
+    access: Access
     descriptors: tuple[Descriptor, ...]
     filtered: bool
     url: URL = field(repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither this page nor another one lists anything."""
+        return not self.descriptors and not self.links
+
 
 class Repository:
-    """Raises `NotFoundOutError` of the kind that tells whether it was the registry's answer, its silence, or ours."""
+    """Raises `NotFoundOutError` of the kind that tells whether it was the registry's answer, its silence, or ours.
 
-    def __init__(self, access: Access, authorizer: Authorizer, transport: Transport, limits: Limits) -> None:
-        self._access = access
-        self._authorizer = authorizer
-        self._transport = transport
+    `places` are its mirrors and, last, itself. Each question goes to the first that has something to say: a mirror that
+    has nothing (404, an empty list of referrers) or is silent is passed over, any other fault of it is told.
+    """
+
+    def __init__(self, places: Iterable[Access], questions: Questions, limits: Limits) -> None:
+        *self._mirrors, self._registry = places
+        self._questions = questions
         self._limits = limits
 
     async def manifest(self, reference: str | Digest, accept: Iterable[str]) -> Document | None:
         """The manifest or index of a tag, or of a digest, which its bytes then have; None where there is none."""
-        url = self._url(f"manifests/{reference}")
-        answer = await self._get(url, self._limits.manifest_bytes, ", ".join(accept), follow=True)
-        if answer.status == 404:
-            return None
-        document = await self._document(answer)
-        claimed = answer.headers.get("Docker-Content-Digest", "")
-        if isinstance(reference, Digest) and document.digest != reference:
-            raise RegistryResponseError(f"{self._access.whom} answered with other content than the digest names")
-        if claimed.startswith("sha256:") and claimed != str(document.digest):
-            raise RegistryResponseError(f"{self._access.whom} answered with another digest than its content has")
-        return document
+        accepted = ", ".join(accept)
+
+        async def ask(access: Access) -> Document | None:
+            url = _url(access, f"manifests/{reference}")
+            answer = await self._ask(access, url, self._limits.manifest_bytes, accepted, follow=True)
+            if answer.status == 404:
+                return None
+            document = await _document(access, answer)
+            claimed = answer.headers.get("Docker-Content-Digest", "")
+            if isinstance(reference, Digest) and document.digest != reference:
+                raise RegistryResponseError(f"{access.whom} answered with other content than the digest names")
+            if claimed.startswith("sha256:") and claimed != str(document.digest):
+                raise RegistryResponseError(f"{access.whom} answered with another digest than its content has")
+            return document
+
+        return await self._first(ask)
 
     async def blob(self, digest: Digest, ceiling: int) -> bytes | None:
         """The content of a digest, of at most so many bytes; None where there is none."""
-        answer = await self._get(self._url(f"blobs/{digest}"), ceiling, "*/*", follow=True)
-        if answer.status == 404:
-            return None
-        self._expect_success(answer)
-        if await _digest_of(answer.body) != digest:
-            raise RegistryResponseError(f"{self._access.whom} answered with other content than the digest names")
-        return answer.body
 
-    def referrers_url(self, digest: Digest, artifact_type: str) -> URL:
-        """Where the list of referrers of one type begins."""
-        return self._url(f"referrers/{digest}", urlencode({"artifactType": artifact_type}))
+        async def ask(access: Access) -> bytes | None:
+            answer = await self._ask(access, _url(access, f"blobs/{digest}"), ceiling, "*/*", follow=True)
+            if answer.status == 404:
+                return None
+            _expect_success(access, answer)
+            if await _digest_of(answer.body) != digest:
+                raise RegistryResponseError(f"{access.whom} answered with other content than the digest names")
+            return answer.body
 
-    async def referrers(self, url: URL) -> Page | None:
+        return await self._first(ask)
+
+    async def referrers(self, digest: Digest, artifact_type: str) -> Page | None:
+        """The first page of referrers of one type; None where there is no such list.
+
+        A mirror may list only what came through it, so that none there does not mean none.
+        """
+        query = urlencode({"artifactType": artifact_type})
+
+        async def ask(access: Access) -> Page | None:
+            page = await self.page(access, _url(access, f"referrers/{digest}", query))
+            return None if page is not None and page.is_empty and access.mirror_of is not None else page
+
+        return await self._first(ask)
+
+    async def page(self, access: Access, url: URL) -> Page | None:
         """One page of referrers; None where the registry has no such list."""
-        answer = await self._get(url, self._limits.manifest_bytes, manifests.OCI_INDEX, follow=False)
+        answer = await self._ask(access, url, self._limits.manifest_bytes, manifests.OCI_INDEX, follow=False)
         if answer.status in _NO_REFERRERS_API:
             return None
-        document = await self._document(answer)
+        document = await _document(access, answer)
         applied = answer.headers.get("OCI-Filters-Applied", "")
         return Page(
+            access,
             manifests.index(document),
             "artifactType" in {name.strip() for name in applied.split(",")},
             answer.url,
@@ -92,34 +125,44 @@ class Repository:
         for link in page.links[:_MAX_LINKS]:
             for target, parameters in _LINK.findall(link):
                 if _is_next(parameters):
-                    return self._own_url(target, page.url)
+                    return _own_url(target, page)
         return None
 
-    def _own_url(self, text: str, base: URL) -> URL:
-        try:
-            url = endpoint.read(text, base)
-        except UrlError as error:
-            raise RegistryResponseError(f"the next page is at {error}") from None
-        if endpoint.of_url(url) != self._access.endpoint:
-            raise RegistryResponseError("the next page is at another host, which is not asked")
-        return url
+    async def _first(self, ask: Callable[[Access], Awaitable[T | None]]) -> T | None:
+        for mirror in self._mirrors:
+            with suppress(RegistryUnavailableError):
+                found = await ask(mirror)
+                if found is not None:
+                    return found
+        return await ask(self._registry)
 
-    def _url(self, path: str, query: str = "") -> URL:
-        return self._access.endpoint.url(f"/v2/{self._access.repository}/{path}", query)
+    async def _ask(self, access: Access, url: URL, ceiling: int, accept: str, *, follow: bool) -> Answer:
+        return await self._questions.ask(access, Request(url, access.whom, ceiling, accept, follow=follow))
 
-    async def _get(self, url: URL, ceiling: int, accept: str, *, follow: bool) -> Answer:
-        whom = self._access.whom
-        async with self._transport.deadline(whom):
-            return await self._authorizer.get(self._access, Request(url, whom, ceiling, accept, follow=follow))
 
-    async def _document(self, answer: Answer) -> Document:
-        self._expect_success(answer)
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Document(media_type, answer.body, await _digest_of(answer.body))
+def _url(access: Access, path: str, query: str = "") -> URL:
+    return access.endpoint.url(f"/v2/{access.repository}/{path}", query)
 
-    def _expect_success(self, answer: Answer) -> None:
-        if answer.status != 200:
-            raise authorization.failure(self._access.whom, answer.status)
+
+def _own_url(text: str, page: Page) -> URL:
+    try:
+        url = endpoint.read(text, page.url)
+    except UrlError as error:
+        raise RegistryResponseError(f"the next page is at {error}") from None
+    if endpoint.of_url(url) != page.access.endpoint:
+        raise RegistryResponseError("the next page is at another host, which is not asked")
+    return url
+
+
+async def _document(access: Access, answer: Answer) -> Document:
+    _expect_success(access, answer)
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Document(media_type, answer.body, await _digest_of(answer.body))
+
+
+def _expect_success(access: Access, answer: Answer) -> None:
+    if answer.status != 200:
+        raise authorization.failure(access.whom, answer)
 
 
 async def _digest_of(content: bytes) -> Digest:

@@ -1,47 +1,32 @@
 """HTTP as registries get it from us: judged targets, bounded answers, no state but connections.
 
-One session: no cookies, nothing from the environment (proxies, `.netrc`), no decompression, no redirects but those that
-are followed here. Each question has one deadline for all that it takes, because a timeout for each read never ends a
-body that comes byte by byte. Content-Length is not believed; what arrives is counted.
+Sessions have no cookies, nothing from the environment (proxies, `.netrc`), no decompression, no redirects but those
+that are followed here. Each question has one deadline for all that it takes, because a timeout for each read never
+ends a body that comes byte by byte. Content-Length is not believed; what arrives is counted.
 """
 
 import asyncio
-import errno
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from pathlib import Path
+from ipaddress import ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from webhook.errors import (
-    AddressNotAllowedError,
-    ConfigurationError,
-    NotFoundOutError,
-    RegistryResponseError,
-    RegistryUnavailableError,
-)
-from webhook.registry import endpoint
+from webhook.errors import AddressNotAllowedError, RegistryResponseError, RegistryUnavailableError
+from webhook.registry import endpoint, outages
 from webhook.registry.endpoint import UrlError
 from webhook.registry.guard import AddressRefusedError, Guard, GuardedResolver
+from webhook.registry.sessions import Certificates, Sessions
 from webhook.registry.settings import RegistrySettings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DRAINED_BYTES = 16 * 1024  # of an answer that is not used: read to keep the connection, and dropped
-_AUTHORITY = "the certificate authority for registry"
-_CERTIFICATE_FAULTS = {
-    10: "it has expired",
-    18: "it is self-signed",
-    19: "its issuer is not trusted",
-    20: "its issuer is not trusted",
-    62: "it is for another host",
-}
-"""OpenSSL's X509_V_ERR_… numbers."""
+_EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +57,7 @@ class Answer:
 
 
 class Transport:
-    """Sends requests within the limits; has a session from its first request until `close`.
+    """Sends requests within the limits; has sessions from its first request until `close`.
 
     Raises `ConfigurationError` when a certificate of the settings cannot be used.
     """
@@ -81,22 +66,20 @@ class Transport:
         self._settings = settings
         self._limits = settings.limits
         self._guard = Guard(settings)
-        self._resolver = GuardedResolver(self._guard, resolver)
-        self._default_context = _context(None)
-        self._contexts = {host: _context_of(host, authority) for host, authority in settings.ca_files.items()}
-        self._session: aiohttp.ClientSession | None = None
+        self._certificates = Certificates(settings.ca_files)
+        self._direct = Sessions(settings.limits, GuardedResolver(self._guard, resolver))
+        # A flag names the proxy, and nothing but the proxy is dialled here.
+        of_proxy = Guard(replace(settings, allow_addresses=_EVERYWHERE))
+        self._by_proxy = Sessions(settings.limits, GuardedResolver(of_proxy, resolver))
 
     async def close(self) -> None:
         """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-            await self._resolver.close()
+        await self._direct.close()
+        await self._by_proxy.close()
 
     @asynccontextmanager
-    async def deadline(self, whom: str) -> AsyncIterator[None]:
+    async def deadline(self, whom: str, seconds: float) -> AsyncIterator[None]:
         """The time that one question may take. Raises `RegistryUnavailableError` when it is over."""
-        seconds = self._limits.request_seconds
         try:
             async with asyncio.timeout(seconds):
                 yield
@@ -153,36 +136,26 @@ class Transport:
         headers = {"Accept": request.accept, "Accept-Encoding": "identity"}
         if request.authorization is not None:
             headers["Authorization"] = request.authorization
+        proxy = self._settings.proxy
+        by_proxy = proxy is not None and proxy.is_for(target.host)
         try:
-            async with self._open().request(
-                "GET" if request.form is None else "POST",
-                request.url,
-                headers=headers,
-                data=request.form,
-                allow_redirects=False,
-                ssl=next((self._contexts[name] for name in names if name in self._contexts), self._default_context),
-            ) as response:
+            async with (
+                (self._by_proxy if by_proxy else self._direct)
+                .open()
+                .request(
+                    "GET" if request.form is None else "POST",
+                    request.url,
+                    headers=headers,
+                    data=request.form,
+                    allow_redirects=False,
+                    ssl=self._certificates.context(names),
+                    proxy=proxy.url if proxy is not None and by_proxy else None,
+                ) as response
+            ):
                 body = await _body(response, request)
                 return Answer(response.status, response.headers, body, request.url)
         except aiohttp.ClientError as error:
-            raise _failure(request.whom, error) from None
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=self._resolver,
-                limit=self._limits.connections,
-                limit_per_host=self._limits.connections_per_registry,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None),
-                headers={"User-Agent": "tidewaiter"},
-            )
-        return self._session
+            raise outages.of_connection(request.whom, target, error) from None
 
 
 async def _body(response: aiohttp.ClientResponse, request: Request) -> bytes:
@@ -213,44 +186,3 @@ async def _read(response: aiohttp.ClientResponse, ceiling: int) -> bytes | None:
         body.write(chunk)
     body.truncate()
     return body.getvalue()
-
-
-def _failure(whom: str, error: aiohttp.ClientError) -> NotFoundOutError:
-    """Our error for one of aiohttp's, whose own text may hold URLs, header fields and what the registry wrote."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return RegistryUnavailableError(f"the certificate of {whom} is not accepted: {_certificate_fault(error)}")
-        case aiohttp.ClientConnectorDNSError():
-            return RegistryUnavailableError(f"the host name of {whom} could not be resolved")
-        case aiohttp.ClientResponseError():
-            return RegistryResponseError(f"{whom} answered with something other than HTTP/1.1")
-        case OSError(errno=int(number)) if number in errno.errorcode and not isinstance(error, aiohttp.ClientSSLError):
-            return RegistryUnavailableError(f"the connection to {whom} failed ({errno.errorcode[number]})")
-        case aiohttp.ClientConnectorError():  # OpenSSL's error, or none, since asyncio hides a TLS alert of the server
-            return RegistryUnavailableError(f"the TLS handshake with {whom} failed; expected TLS 1.2 or later")
-        case _:
-            return RegistryUnavailableError(f"the connection to {whom} broke")
-
-
-def _certificate_fault(error: aiohttp.ClientConnectorCertificateError) -> str:
-    cause = error.certificate_error
-    code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
-    return _CERTIFICATE_FAULTS.get(code, f"OpenSSL's verification code is {code}")
-
-
-def _context_of(host: str, authority: bytes | Path) -> ssl.SSLContext:
-    try:
-        pem = authority if isinstance(authority, bytes) else authority.read_bytes()
-        return _context(pem.decode("ascii"))
-    except (ssl.SSLError, ValueError):
-        raise ConfigurationError(f"{_AUTHORITY} {host} cannot be used: expected PEM certificates") from None
-    except OSError as error:
-        raise ConfigurationError(f"{_AUTHORITY} {host} cannot be used: {error.strerror}") from error
-
-
-def _context(authority: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if authority is not None:
-        context.load_verify_locations(cadata=authority)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
