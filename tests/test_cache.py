@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes.clock import FakeClock
-from webhook.cache import Cache
+from webhook.cache import Cache, Kept
 from webhook.errors import ImageNotFoundError, TooManyVerificationsError, VerificationTimedOutError
 
 SOON = 5.0
@@ -38,6 +38,12 @@ async def cache(clock: FakeClock) -> AsyncIterator[Cache[str, str]]:
     cache: Cache[str, str] = Cache(maxsize=2, lifetime=lambda _: 10.0, clock=clock.monotonic, max_flights=2)
     yield cache
     await cache.close()
+
+
+async def begun(flights: int = 1) -> None:
+    """So many computations that were asked for have begun."""
+    for _ in range(3 * flights):
+        await asyncio.sleep(0)
 
 
 async def test_a_value_is_computed_once_and_kept_for_its_lifetime(cache: Cache[str, str], clock: FakeClock) -> None:
@@ -149,3 +155,161 @@ async def test_a_panic_in_native_code_is_an_error_that_who_waits_can_catch(cache
     work.failure = NativePanic("boom")
     with pytest.raises(RuntimeError, match="native code failed"):
         await cache.get("a", work, SOON)
+
+
+async def test_one_owner_begins_so_many_computations_and_leaves_room_for_others(clock: FakeClock) -> None:
+    cache: Cache[str, str] = Cache(
+        maxsize=9, lifetime=lambda _: 10.0, clock=clock.monotonic, max_flights=9, max_flights_of_one=2
+    )
+    work = Work()
+    work.gate.clear()
+    for key in ("a", "b"):
+        with pytest.raises(VerificationTimedOutError):
+            await cache.get(key, work, NEVER, "greedy")
+    with pytest.raises(TooManyVerificationsError, match="2 verifications are under way for it already"):
+        await cache.get("c", work, SOON, "greedy")
+    with pytest.raises(VerificationTimedOutError):
+        await cache.get("a", work, NEVER, "greedy")
+    with pytest.raises(VerificationTimedOutError):
+        await cache.get("c", work, NEVER, "modest")
+    work.gate.set()
+    assert await cache.get("c", work, SOON, "modest") == "value 3"
+    assert await cache.get("d", work, SOON, "greedy") == "value 4"
+    assert work.started == 4
+
+
+class Leader:
+    """A computation that first fails, once it is let go, and then succeeds."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+        self.started = 0
+        self.gate = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.started += 1
+        if self.started == 1:
+            await self.gate.wait()
+            raise self.failure
+        return f"value {self.started}"
+
+
+@pytest.mark.parametrize("failure", [TooManyVerificationsError("sent away"), VerificationTimedOutError("no time")])
+async def test_who_joined_is_not_refused_for_want_of_the_leaders_room_or_time(
+    cache: Cache[str, str], failure: Exception
+) -> None:
+    work = Leader(failure)
+    leader = asyncio.create_task(cache.get("a", work, SOON, "leader"))
+    await begun()
+    joined = [asyncio.create_task(cache.get("a", work, SOON, "joined")) for _ in range(10)]
+    await begun()
+    work.gate.set()
+    with pytest.raises(type(failure)):
+        await leader
+    assert await asyncio.gather(*joined) == ["value 2"] * 10
+    assert work.started == 2
+
+
+async def test_what_a_registry_failed_to_answer_is_the_answer_to_all_who_wait(cache: Cache[str, str]) -> None:
+    work = Leader(ImageNotFoundError("gone"))
+    asking = [asyncio.create_task(cache.get("a", work, SOON)) for _ in range(10)]
+    await begun()
+    work.gate.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert {str(answer) for answer in answers} == {"gone"}
+    assert work.started == 1
+
+
+async def test_each_who_waits_has_a_deadline_of_its_own(cache: Cache[str, str]) -> None:
+    work = Work()
+    work.gate.clear()
+    patient = asyncio.create_task(cache.get("a", work, SOON))
+    await begun()
+    with pytest.raises(VerificationTimedOutError, match="still verifying"):
+        await cache.get("a", work, NEVER)
+    work.gate.set()
+    assert await patient == "value 1"
+
+
+class TestRenewal:
+    """What is asked for in the last tenth of its life."""
+
+    LIFE = 100.0
+
+    @pytest.fixture
+    async def cache(self, clock: FakeClock) -> AsyncIterator[Cache[str, str]]:
+        lives = {"value 2": 0.0, "value 3": self.LIFE}
+        cache: Cache[str, str] = Cache(
+            maxsize=2, lifetime=lambda value: lives.get(value, self.LIFE), clock=clock.monotonic, max_flights_of_one=1
+        )
+        yield cache
+        await cache.close()
+
+    async def due(self, cache: Cache[str, str], clock: FakeClock, work: Work) -> Kept[str]:
+        await cache.get("a", work, SOON)
+        clock.advance(0.9 * self.LIFE + 1)
+        kept = cache.find("a")
+        assert kept is not None
+        assert kept.due <= clock.monotonic()
+        return kept
+
+    async def test_a_value_is_due_in_its_last_tenth(self, cache: Cache[str, str], clock: FakeClock) -> None:
+        await cache.get("a", Work(), SOON)
+        clock.advance(0.9 * self.LIFE - 1)
+        kept = cache.find("a")
+        assert kept is not None
+        assert clock.monotonic() < kept.due <= clock.monotonic() + 1
+
+    async def test_what_is_kept_for_a_moment_is_never_due(self, clock: FakeClock) -> None:
+        cache: Cache[str, str] = Cache(maxsize=2, lifetime=lambda _: 59.9, clock=clock.monotonic)
+        await cache.get("a", Work(), SOON)
+        clock.advance(59.8)
+        kept = cache.find("a")
+        assert kept is not None
+        assert kept.due > clock.monotonic() + 1000
+
+    async def test_it_is_replaced_in_the_background_and_lives_anew(
+        self, cache: Cache[str, str], clock: FakeClock
+    ) -> None:
+        first, second = Work(), Work()
+        second.started = 2
+        second.gate.clear()
+        kept = await self.due(cache, clock, first)
+        cache.renew("a", kept, second)
+        await begun()
+        assert cache.peek("a") == "value 1"
+        second.gate.set()
+        await begun()
+        assert cache.peek("a") == "value 3"
+        clock.advance(self.LIFE - 1)
+        assert cache.peek("a") == "value 3"
+
+    async def test_it_is_begun_once(self, cache: Cache[str, str], clock: FakeClock) -> None:
+        kept = await self.due(cache, clock, Work())
+        cache.renew("a", kept, Work())
+        assert kept.due > clock.monotonic() + self.LIFE
+
+    @pytest.mark.parametrize("fails", [True, False])
+    async def test_what_fails_or_finds_nothing_out_leaves_the_old_value_to_its_end(
+        self, cache: Cache[str, str], clock: FakeClock, fails: bool
+    ) -> None:
+        kept = await self.due(cache, clock, Work())
+        again = Work()
+        again.started = 1  # its value, the second, is not kept
+        again.failure = ImageNotFoundError("gone") if fails else None
+        cache.renew("a", kept, again)
+        await begun()
+        assert again.started == 2
+        assert cache.peek("a") == "value 1"
+        clock.advance(0.1 * self.LIFE)
+        assert cache.peek("a") is None
+
+    async def test_without_room_to_begin_the_value_stays_due(self, cache: Cache[str, str], clock: FakeClock) -> None:
+        kept = await self.due(cache, clock, Work())
+        busy = Work()
+        busy.gate.clear()
+        with pytest.raises(VerificationTimedOutError):
+            await cache.get("b", busy, NEVER)
+        cache.renew("a", kept, busy)
+        assert kept.due <= clock.monotonic()
+        assert busy.started == 1

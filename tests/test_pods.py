@@ -9,6 +9,7 @@ from webhook.objects import (
     BY_KIND,
     BY_RESOURCE,
     KINDS,
+    MAX_PULL_SECRETS,
     POD,
     Kind,
     PodSecurityContext,
@@ -160,6 +161,41 @@ def changes(**fields: Any) -> tuple[list[str], list[str]]:
     """Paths of the containers and of the images that are left to judge when these fields of the old pod change."""
     left = made({**OLD, **fields}).since(made(OLD))
     return [each.path for each in left.containers], [use.path for use in left.images]
+
+
+def test_pull_secrets_are_told_once_each_in_order_and_without_empty_names() -> None:
+    names: list[dict[str, Any]] = [{"name": "b"}, {"name": "a"}, {"name": ""}, {}, {"name": None}, {"name": "b"}]
+    found = made({**SPEC, "imagePullSecrets": names, "serviceAccountName": "builder"})
+    assert (found.pull_secrets, found.service_account) == (("b", "a"), "builder")
+
+
+@pytest.mark.parametrize("spec", [{}, {"imagePullSecrets": None, "serviceAccountName": None}, {"imagePullSecrets": []}])
+def test_a_pod_may_name_no_pull_secrets(spec: dict[str, Any]) -> None:
+    found = made({**SPEC, **spec})
+    assert (found.pull_secrets, found.service_account) == ((), "")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"imagePullSecrets": [{"name": f"s{number}"} for number in range(MAX_PULL_SECRETS + 1)]},
+        {"imagePullSecrets": [{"name": "s" * 254}]},
+        {"imagePullSecrets": ["s"]},
+        {"imagePullSecrets": {"name": "s"}},
+        {"serviceAccountName": "s" * 254},
+        {"serviceAccountName": 1},
+    ],
+)
+def test_pull_secrets_that_no_pod_has_are_refused(spec: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        made({**SPEC, **spec})
+
+
+def test_an_update_keeps_the_pull_secrets_for_what_it_changed() -> None:
+    fields = {"imagePullSecrets": [{"name": "a"}], "serviceAccountName": "builder"}
+    changed = made({"containers": [{"name": "app", "image": "caddy"}], **fields})
+    rest = changed.since(made({**SPEC, **fields}))
+    assert (len(rest.images), rest.pull_secrets, rest.service_account) == (1, ("a",), "builder")
 
 
 def test_an_update_that_touches_nothing_leaves_nothing_to_judge() -> None:

@@ -1,7 +1,9 @@
 """Values that were dear to get, kept for a time that each value decides, with one computation at a time for a key."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
+from math import inf
 from typing import Generic, TypeVar
 
 from cachetools import TLRUCache
@@ -14,15 +16,37 @@ V = TypeVar("V")
 FLIGHT_SECONDS = 60.0
 """How long one computation may take, whoever still waits for it."""
 
-MAX_FLIGHTS = 1024
-"""How many computations run at once; more means that somebody names new images faster than they can be looked at."""
+MAX_FLIGHTS = 4096
+"""How many computations are under way at once, nearly all of them waiting for their turn at some KiB each; more means
+that somebody names new images faster than they can be looked up."""
+
+MAX_FLIGHTS_OF_ONE = 512
+"""How many of them one owner may have begun."""
+
+RENEWED_SECONDS = 60.0
+"""What is kept so long or longer is renewed ahead of its end; what is not was meant to be looked at again."""
+
+AHEAD = 0.1
+"""The part of its life, the last one, in which a value that is asked for is renewed."""
+
+
+class Kept(Generic[V]):
+    """A value and when it is due to be renewed."""
+
+    __slots__ = ("due", "expires", "value")
+
+    def __init__(self, value: V, now: float, lifetime: float) -> None:
+        self.value = value
+        self.expires = now + lifetime
+        self.due = self.expires - AHEAD * lifetime if lifetime >= RENEWED_SECONDS else inf
 
 
 class Cache(Generic[K, V]):
     """A bounded cache with single-flight.
 
     A computation belongs to nobody's request: whoever waits may stop waiting, and it goes on for `flight_seconds`, so
-    that a retry finds its result. What it raises reaches those who wait and is never kept.
+    that a retry finds its result. What it raises reaches those who wait and is never kept. `owner` is on whose account
+    it is begun: each may have begun some, so that nobody takes all there is room for.
     """
 
     def __init__(
@@ -33,23 +57,33 @@ class Cache(Generic[K, V]):
         clock: Callable[[], float],
         flight_seconds: float = FLIGHT_SECONDS,
         max_flights: int = MAX_FLIGHTS,
+        max_flights_of_one: int = MAX_FLIGHTS_OF_ONE,
     ) -> None:
-        def expires(_key: K, value: V, now: float) -> float:
-            return now + lifetime(value)
+        def expires(_key: K, kept: Kept[V], _now: float) -> float:
+            return kept.expires
 
-        self._values: TLRUCache[K, V] = TLRUCache(maxsize=maxsize, ttu=expires, timer=clock)
+        self._values: TLRUCache[K, Kept[V]] = TLRUCache(maxsize=maxsize, ttu=expires, timer=clock)
+        self._lifetime = lifetime
+        self._clock = clock
         self._flights: dict[K, asyncio.Task[V]] = {}
+        self._begun: Counter[str] = Counter()
         self._flight_seconds = flight_seconds
         self._max_flights = max_flights
+        self._max_flights_of_one = max_flights_of_one
 
     def peek(self, key: K) -> V | None:
         """The value if it is there and alive."""
+        kept = self.find(key)
+        return None if kept is None else kept.value
+
+    def find(self, key: K) -> Kept[V] | None:
+        """The value with its times, if it is there and alive."""
         try:
             return self._values[key]  # half the cost of its `get`, which looks twice
         except KeyError:
             return None
 
-    async def get(self, key: K, compute: Callable[[], Awaitable[V]], wait: float) -> V:
+    async def get(self, key: K, compute: Callable[[], Awaitable[V]], wait: float, owner: str = "") -> V:
         """The value, computed if need be; waits for it `wait` seconds at most.
 
         Raises `VerificationTimedOutError` when that time is over, `TooManyVerificationsError` when too many
@@ -58,18 +92,37 @@ class Cache(Generic[K, V]):
         value = self.peek(key)
         if value is not None:
             return value
-        flight = self._flights.get(key) or self._start(key, compute)
-        done, _ = await asyncio.wait({flight}, timeout=max(wait, 0.0))
-        if not done:
-            raise VerificationTimedOutError("still verifying")
-        return flight.result()
+        end = asyncio.get_running_loop().time() + wait
+        flight = self._flights.get(key)
+        if flight is not None:
+            try:
+                return await _landed(flight, end)
+            except (VerificationTimedOutError, TooManyVerificationsError):
+                if not flight.done():
+                    raise
+            # It ended for want of time or room of whoever began it, which says nothing about whoever joined.
+        return await _landed(self._flights.get(key) or self._start(key, compute, owner), end)
 
-    def _start(self, key: K, compute: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
+    def renew(self, key: K, kept: Kept[V], compute: Callable[[], Awaitable[V]]) -> None:
+        """Compute a value anew, in the background and once in its life; if that fails, it is kept to its end.
+
+        Where there is no room to begin, the value stays due.
+        """
+        try:
+            self._start(key, compute, "")
+        except TooManyVerificationsError:
+            return
+        kept.due = inf
+
+    def _start(self, key: K, compute: Callable[[], Awaitable[V]], owner: str) -> asyncio.Task[V]:
         if len(self._flights) >= self._max_flights:
             raise TooManyVerificationsError(f"{self._max_flights} verifications are under way already")
+        if self._begun[owner] >= self._max_flights_of_one:
+            raise TooManyVerificationsError(f"{self._max_flights_of_one} verifications are under way for it already")
         flight = asyncio.create_task(self._fly(key, compute))
         self._flights[key] = flight
-        flight.add_done_callback(lambda done: self._land(key, done))
+        self._begun[owner] += 1
+        flight.add_done_callback(lambda done: self._land(key, done, owner))
         return flight
 
     async def _fly(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
@@ -82,11 +135,16 @@ class Cache(Generic[K, V]):
             raise
         except BaseException as error:  # a panic in native code, which nobody who waits would catch
             raise RuntimeError(f"native code failed ({type(error).__name__})") from error
-        self._values[key] = value
+        lifetime = self._lifetime(value)
+        if lifetime > 0:
+            self._values[key] = Kept(value, self._clock(), lifetime)
         return value
 
-    def _land(self, key: K, flight: asyncio.Task[V]) -> None:
+    def _land(self, key: K, flight: asyncio.Task[V], owner: str) -> None:
         self._flights.pop(key, None)
+        self._begun[owner] -= 1
+        if not self._begun[owner]:
+            del self._begun[owner]
         if not flight.cancelled():
             flight.exception()  # whoever waited has seen it; nobody waiting is no fault
 
@@ -96,3 +154,11 @@ class Cache(Generic[K, V]):
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+
+
+async def _landed(flight: asyncio.Task[V], end: float) -> V:
+    """What a computation brings, if it does by `end` in the event loop's time. It goes on in any case."""
+    done, _ = await asyncio.wait({flight}, timeout=max(end - asyncio.get_running_loop().time(), 0.0))
+    if not done:
+        raise VerificationTimedOutError("still verifying")
+    return flight.result()

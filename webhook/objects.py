@@ -16,6 +16,9 @@ MAX_ITEMS = 1_000
 MAX_NAME_CHARACTERS = 253
 """The longest name that the API takes (RFC 1123 subdomain)."""
 
+MAX_PULL_SECRETS = 64
+"""Of one pod: each that is needed costs a request to the API server. Real pods have one or two."""
+
 
 class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A Kubernetes object or a part of one: camelCase names, unknown fields skipped."""
@@ -72,6 +75,12 @@ class PodOS(Struct, frozen=True, gc=False):
     name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
 
 
+class LocalObjectReference(Struct, frozen=True, gc=False):
+    """The name of an object in the same namespace."""
+
+    name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
+
+
 class PodSpec(Struct, frozen=True, gc=False):
     """`spec` of a pod or of a template."""
 
@@ -81,6 +90,8 @@ class PodSpec(Struct, frozen=True, gc=False):
     volumes: Annotated[tuple[Volume, ...], Meta(max_length=MAX_ITEMS)] | None = None
     security_context: PodSecurityContext | None = None
     os: PodOS | None = None
+    image_pull_secrets: Annotated[tuple[LocalObjectReference, ...], Meta(max_length=MAX_PULL_SECRETS)] | None = None
+    service_account_name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
 
 
 class PodTemplateSpec(Struct, frozen=True, gc=False):

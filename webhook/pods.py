@@ -3,12 +3,13 @@
 Every review makes one of these, so the code that does is plain.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 from msgspec.structs import replace
 
-from webhook.objects import ContainerSpec, PodSecurityContext, PodSpec, SecurityContext
+from webhook.objects import ContainerSpec, LocalObjectReference, PodSecurityContext, PodSpec, SecurityContext
 
 
 class ContainerKind(StrEnum):
@@ -43,13 +44,18 @@ class ImageUse(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
-    """A pod as checks see it: what has to be judged, and the pod-level fields that containers inherit from."""
+    """A pod as checks see it: what has to be judged, and the pod-level fields that containers inherit from.
+
+    `pull_secrets` and `service_account` are names in the pod's namespace, by which kubelet may pull its images.
+    """
 
     path: str
     security: PodSecurityContext
     windows: bool
     containers: tuple[Container, ...]
     images: tuple[ImageUse, ...]
+    pull_secrets: tuple[str, ...] = ()
+    service_account: str = ""
 
     def nothing(self) -> "Pod":
         """The pod with nothing left to judge: what an update leaves that changed nothing."""
@@ -94,7 +100,14 @@ def pod(spec: PodSpec, path: str = "spec") -> Pod:
         spec.os is not None and spec.os.name == "windows",
         tuple(containers),
         tuple(images),
+        _pull_secrets(spec.image_pull_secrets) if spec.image_pull_secrets else (),
+        spec.service_account_name or "",
     )
+
+
+def _pull_secrets(references: Iterable[LocalObjectReference]) -> tuple[str, ...]:
+    """Each name once; one that is empty names nothing."""
+    return tuple(dict.fromkeys(each.name for each in references if each.name))
 
 
 def _containers(spec: PodSpec, path: str) -> list[Container]:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.fakes import sigstore
 from tests.fakes.clock import FakeClock
-from tests.fakes.images import FakeRegistry, FakeTrustRoots, digest, key, pem, signature
+from tests.fakes.images import FakeKeyring, FakeRegistry, FakeTrustRoots, digest, key, pem, signature
 from tests.fakes.sigstore import Key, Log
+from webhook.admission.ports import Keyring
 from webhook.admission.proving import Prover
 from webhook.codes import Code
 from webhook.errors import (
@@ -19,7 +20,7 @@ from webhook.errors import (
     RegistryResponseError,
     RegistryUnavailableError,
 )
-from webhook.images import Digest, PinnedImage
+from webhook.images import Digest, ImageReference, PinnedImage
 from webhook.policy.allowlist import Pattern
 from webhook.policy.base_images import BaseImageRule
 from webhook.policy.rules import VerifyEntry
@@ -185,7 +186,9 @@ class TestIndexes:
 class IndexesUnreachable(FakeRegistry):
     """Answers everything but what a tag lists."""
 
-    async def listed(self, image: object) -> tuple[PinnedImage, frozenset[Digest]]:
+    async def listed(
+        self, image: ImageReference, keyring: Keyring | None = None
+    ) -> tuple[PinnedImage, frozenset[Digest]]:
         raise RegistryUnavailableError(f"no answer about {image}")
 
 
@@ -205,10 +208,10 @@ class BasesFail(FakeRegistry):
         self.made_of[str(CHILD)] = OURS
         self.error = error
 
-    async def contents(self, image: PinnedImage) -> Contents:
+    async def contents(self, image: PinnedImage, keyring: Keyring | None = None) -> Contents:
         if image != CHILD:
             raise self.error
-        return await super().contents(image)
+        return await super().contents(image, keyring)
 
 
 class TestBaseImages:
@@ -256,3 +259,74 @@ class TestBaseImages:
         outcome = await Prover(registry, trust, clock, compute).outcome(BASE_ENTRY, CHILD)
         assert outcome.code is Code.BASE_IMAGE_NOT_ALLOWED
         assert outcome.message.endswith("; its config is no image's")
+
+    @pytest.mark.parametrize(
+        ("keyring", "asked"),
+        [
+            (FakeKeyring(ours="registry.example.com/"), [f"contents {CHILD} with ours", f"contents {BASE} with ours"]),
+            (
+                FakeKeyring(ours="registry.example.com/app", others="registry.example.com/base"),
+                [f"contents {CHILD} with ours", f"contents {BASE}"],
+            ),
+            (FakeKeyring(others="registry.example.com/base"), [f"contents {CHILD}", f"contents {BASE}"]),
+        ],
+    )
+    async def test_a_base_image_is_asked_for_with_a_pods_credentials_where_they_are_those_for_the_image(
+        self, prover: Prover, registry: FakeRegistry, keyring: FakeKeyring, asked: list[str]
+    ) -> None:
+        registry.made_of = {str(CHILD): OURS, str(BASE): Contents((Platform(BASE.digest, (digest("1"),)),))}
+        assert (await prover.outcome(BASE_ENTRY, CHILD, None, keyring)).verified
+        assert registry.asked == asked
+
+
+async def test_all_places_are_asked_with_a_pods_credentials(prover: Prover, registry: FakeRegistry) -> None:
+    elsewhere = replace(BY_KEY, repository="sigs.example.com/of/all")
+    entry = VerifyEntry("both", "3", Requirement(2, (BY_RELEASE, elsewhere)))
+    registry.tags["registry.example.com/app:1.2"] = str(INDEX.digest)
+    registry.indexes[str(INDEX)] = frozenset({CHILD.digest})
+    keyring = FakeKeyring(ours="registry.example.com/app", sigs="sigs.example.com/")
+    assert not (await prover.outcome(entry, CHILD, "1.2", keyring)).verified
+    place = f"sigs.example.com/of/all@{CHILD.digest}"
+    assert sorted(registry.asked) == sorted(
+        [
+            f"evidence {CHILD} with ours",
+            f"evidence {place} with sigs",
+            "resolve registry.example.com/app:1.2 with ours",
+            f"evidence {INDEX} with ours",
+            f"evidence {place.replace(str(CHILD.digest), str(INDEX.digest))} with sigs",
+        ]
+    )
+
+
+class TestAgainst:
+    """What is said against an image stands, whatever is said of its index; and nothing decides that may be outdated."""
+
+    @pytest.fixture
+    def refusing(self) -> VerifyEntry:
+        return entry(requirement=None, attestations=(attestation_rule(conditions=(Never(),)),))
+
+    async def test_an_index_does_not_make_good_what_its_platform_is_refused_for(
+        self, prover: Prover, registry: FakeRegistry, refusing: VerifyEntry
+    ) -> None:
+        registry.found[str(ATTESTED)] = Evidence((sigstore.attestation(REVIEW, {}, signer=Key(), log=Log.NONE),))
+        outcome = await prover.outcome(refusing, ATTESTED, "1.2")
+        assert (outcome.code, outcome.attestation) == (Code.CONDITION_FALSE, REVIEW)
+        assert registry.asked == [f"attestations {ATTESTED}"]
+
+    async def test_provenance_does_not_count_where_some_was_not_seen(
+        self, prover: Prover, registry: FakeRegistry
+    ) -> None:
+        registry.made_of = {str(CHILD): OURS, str(BASE): Contents((Platform(BASE.digest, (digest("9"),)),))}
+        registry.silent(str(CHILD), Unanswered("tag .att", Code.REGISTRY_UNAVAILABLE, "silence"))
+        rule = BaseImageRule((Pattern.parse("registry.example.com/base/**"),), (BY_KEY,))
+        outcome = await prover.outcome(VerifyEntry("baseImages", "3", None, base_images=rule), CHILD)
+        assert outcome.code is Code.REGISTRY_UNAVAILABLE
+
+
+class Never:
+    """Fills `Condition`: nothing fulfils it."""
+
+    text = "false"
+
+    def refusal(self, _variables: object) -> str | None:
+        return "condition false: false"

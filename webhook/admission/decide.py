@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from webhook.admission.findings import Findings, at, namespace_unknown, no_policy_matches
-from webhook.admission.lookup import Answers, Inquiry, asked_of, look_up
+from webhook.admission.findings import Findings, at, code_alone, namespace_unknown, no_policy_matches
+from webhook.admission.lookup import Answers, Inquiry, asked_of, look_up, unlocking
 from webhook.admission.mend import mend
-from webhook.admission.ports import Namespaces, Policies
+from webhook.admission.pin import Pinner
+from webhook.admission.ports import Namespaces, Policies, PullSecrets
 from webhook.admission.verification import Verification
 from webhook.codes import Code
 from webhook.errors import NotFoundOutError
@@ -45,17 +46,32 @@ class Decider:
     """Judges pods by the policies in force."""
 
     def __init__(
-        self, policies: Policies, verification: Verification, namespaces: Namespaces, options: Options
+        self,
+        policies: Policies,
+        verification: Verification,
+        namespaces: Namespaces,
+        options: Options,
+        pull_secrets: PullSecrets | None = None,
     ) -> None:
         self._policies = policies
         self._verification = verification
         self._namespaces = namespaces
         self.options = options
+        self._pull_secrets = pull_secrets
 
     @property
     def generation(self) -> str:
         """Which set of policies is in force."""
         return self._policies.current().generation
+
+    def as_if_pinned(self) -> "Decider":
+        """The same, for whom a tag is as good as the digest that it names now."""
+        options = msgspec.structs.replace(self.options, pinning=True)
+        return Decider(self._policies, self._verification, self._namespaces, options, self._pull_secrets)
+
+    def pinner(self) -> Pinner:
+        """What replaces tags by the digests that this judges them by."""
+        return Pinner(self._policies, self._verification, self._namespaces, self.options.cap, self._pull_secrets)
 
     async def decide(self, pod: Pod, namespace: str, wait: float, cap: Mode = Mode.ENFORCE) -> Verdict:
         """The verdict about a pod in a namespace, after `wait` seconds at most. `cap` weakens what findings do."""
@@ -74,7 +90,8 @@ class Decider:
                 for violation in check(pod, policy.rules):
                     findings.add(policy, violation)
         inquiries = [self._inquire(use, selection.policies, findings) for use in pod.images]
-        answers = await look_up(self._verification, inquiries, deadline, findings.cap)
+        unlock = unlocking(self._pull_secrets, pod, namespace)
+        answers = await look_up(self._verification, inquiries, deadline, findings.cap, namespace, unlock)
         return findings.verdict(selection.names, tuple([_conclude(each, answers, findings) for each in inquiries]))
 
     def _inquire(self, use: ImageUse, policies: Sequence[Policy], findings: Findings) -> Inquiry:
@@ -129,21 +146,23 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
     pinned = answers.digests.get(image)
     if not isinstance(pinned, PinnedImage):
         if pinned is not None:
-            _judge_unresolved(inquiry, image, pinned, findings)
+            _judge_unresolved(inquiry, image, pinned, answers, findings)
         return ImageResult(path=use.path, container=use.container, reference=str(image), digest=image.digest)
     entries = 0
     satisfied: list[Outcome] = []
     for policy, judgement in inquiry.asked:
         if image.digest is None and policy.images is not None:
             for violation in policy.images.judge_digest(pinned):
-                findings.add(policy, at(use, violation))
+                _add(policy, violation, inquiry, answers, findings)
         for entry in judgement.entries:
             entries += 1
             outcome = answers.outcomes[asked_of(entry, image, pinned)]
             if isinstance(outcome, Outcome) and outcome.verified:
                 satisfied.append(outcome)
+                for violation in _denied_index(policy, pinned, outcome):
+                    _add(policy, violation, inquiry, answers, findings)
             else:
-                findings.add(policy, at(use, _violation(entry, pinned, outcome)))
+                _add(policy, _violation(entry, pinned, outcome), inquiry, answers, findings)
     return ImageResult(
         path=use.path,
         container=use.container,
@@ -154,10 +173,26 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
     )
 
 
-def _judge_unresolved(inquiry: Inquiry, image: ImageReference, error: NotFoundOutError, findings: Findings) -> None:
+def _denied_index(policy: Policy, image: PinnedImage, outcome: Outcome) -> tuple[Violation, ...]:
+    """What is to be said of the index that vouched for the image: whether its digest is denied."""
+    if outcome.index is None or policy.images is None:
+        return ()
+    return policy.images.judge_digest(PinnedImage(image.registry, image.repository, outcome.index))
+
+
+def _judge_unresolved(
+    inquiry: Inquiry, image: ImageReference, error: NotFoundOutError, answers: Answers, findings: Findings
+) -> None:
     for policy, judgement in inquiry.asked:
         if judgement.resolve:
-            findings.add(policy, at(inquiry.use, _not_found_out(error, str(image), "")))
+            _add(policy, _not_found_out(error, str(image), ""), inquiry, answers, findings)
+
+
+def _add(policy: Policy, violation: Violation, inquiry: Inquiry, answers: Answers, findings: Findings) -> None:
+    """A violation that an answer makes. Of what a pull secret opened nothing is told to whoever creates pods."""
+    image = inquiry.image
+    opened = image is not None and image in answers.opened
+    findings.add(policy, at(inquiry.use, code_alone(violation, str(image)) if opened else violation))
 
 
 def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
@@ -170,7 +205,7 @@ def _violation(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | NotFou
     if isinstance(outcome, NotFoundOutError):
         return _not_found_out(outcome, str(image), entry.name)
     code = outcome.code or Code.NOT_SIGNED
-    fix = mend(code, image, entry)
+    fix = mend(code, image, entry, outcome.attestation)
     return Violation(code=code, path="", message=outcome.message, fix=fix, image=str(image), entry=entry.name)
 
 

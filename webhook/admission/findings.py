@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from webhook.codes import TRANSIENT, Code
+from webhook.admission.mend import mend
+from webhook.codes import MEANINGS, TRANSIENT, Code
 from webhook.pods import ImageUse
 from webhook.policy.book import OnError, Policy
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
@@ -53,6 +54,12 @@ class Findings:
 def at(use: ImageUse, violation: Violation) -> Violation:
     """The violation, at the place that names the image."""
     return replace(violation, path=use.path, container=use.container)
+
+
+def code_alone(violation: Violation, image: str) -> Violation:
+    """The violation without anything that was seen in a registry; `image` is as the pod names it."""
+    code = violation.code
+    return replace(violation, message=MEANINGS[code], fix=mend(code), image=image)
 
 
 def no_policy_matches(path: str, namespace: str, mode: Mode) -> Violation:

@@ -3,7 +3,7 @@
 from webhook.codes import Code
 from webhook.images import PinnedImage
 from webhook.policy.rules import VerifyEntry
-from webhook.signatures.authorities import KeyAuthority, Requirement
+from webhook.signatures.authorities import KeyAuthority, KeylessAuthority, Requirement
 
 _FIXES = {
     Code.REGISTRY_UNAVAILABLE: "retry; if it stays, ask the cluster's administrators whether the registry is reachable",
@@ -22,27 +22,30 @@ _FIXES = {
 }
 
 
+_NAMED = 2
 _SIGN = frozenset({Code.NOT_SIGNED, Code.SIGNATURE_INVALID, Code.SIGNER_NOT_ALLOWED, Code.TOO_FEW_SIGNERS})
 _ATTEST = frozenset({Code.ATTESTATION_MISSING, Code.ATTESTATION_TOO_OLD})
 
 
-def mend(code: Code, image: PinnedImage | None = None, entry: VerifyEntry | None = None) -> str:
-    """How to mend a finding about an image that has to fulfil a verify entry."""
+def mend(code: Code, image: PinnedImage | None = None, entry: VerifyEntry | None = None, attestation: str = "") -> str:
+    """How to mend a finding about an image that has to fulfil a verify entry, and `attestation` of that."""
     if image is not None and entry is not None:
         if code in _SIGN and entry.requirement is not None:
-            return f"cosign sign {_how(entry.requirement)}{image} {_accepted(entry.requirement)}"
-        if code in _ATTEST and entry.attestations:
-            rule = entry.attestations[0]
-            how = f"{_how(rule.requirement)}--type {rule.name} --predicate FILE"
-            return f"cosign attest {how} {image} {_accepted(rule.requirement)}"
+            return _by("cosign sign", entry.requirement, str(image))
+        wanted = [rule for rule in entry.attestations if rule.name == attestation]
+        if code in _ATTEST and wanted:
+            rest = f"--type {attestation} --predicate FILE {image}"
+            return _by("cosign attest", wanted[0].requirement, rest)
     return _FIXES.get(code, "")
 
 
-def _how(requirement: Requirement) -> str:
-    """Without a key cosign signs keyless."""
-    keys = any(isinstance(authority, KeyAuthority) for authority in requirement.authorities)
-    return "--key KEY " if keys else ""
-
-
-def _accepted(requirement: Requirement) -> str:
-    return f"(accepted signers: {', '.join(authority.name for authority in requirement.authorities)})"
+def _by(command: str, requirement: Requirement, rest: str) -> str:
+    """Somebody with a key can run the command; an identity is that of a pipeline, which must."""
+    keys = [one for one in requirement.authorities if isinstance(one, KeyAuthority)]
+    identities = [one for one in requirement.authorities if isinstance(one, KeylessAuthority)]
+    names = ", ".join(authority.name for authority in requirement.authorities)
+    place = next((f"COSIGN_REPOSITORY={one.repository} " for one in requirement.authorities if one.repository), "")
+    if keys:
+        return f"{place}{command} --key KEY {rest} (accepted signers: {names})"
+    whom = " or ".join(str(one.identity) for one in identities[:_NAMED])
+    return f"let {whom} run {place}{command} {rest} (accepted signers: {names})"

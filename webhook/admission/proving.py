@@ -1,13 +1,13 @@
 """Whether an image fulfils a verify entry: everything that the entry needs is gathered, and judged by the core."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import msgspec
 
-from webhook.admission.ports import Registry, TrustRoots
+from webhook.admission.ports import Keyring, Registry, TrustRoots
 from webhook.clock import Clock
 from webhook.codes import INCONCLUSIVE, Code
 from webhook.errors import NotFoundOutError
@@ -16,7 +16,7 @@ from webhook.policy.base_images import BaseImageRule, bases, judge
 from webhook.policy.rules import VerifyEntry
 from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence, merged
-from webhook.signatures.outcome import Outcome, combined
+from webhook.signatures.outcome import AGAINST, Outcome, combined
 from webhook.signatures.predicate_types import PROVENANCE
 from webhook.signatures.trust import Circumstances
 from webhook.signatures.verify import Examination, quick
@@ -43,30 +43,33 @@ class Prover:
         self._clock = clock
         self._compute = compute
 
-    async def outcome(self, entry: VerifyEntry, image: PinnedImage, tag: str | None = None) -> Outcome:
+    async def outcome(
+        self, entry: VerifyEntry, image: PinnedImage, tag: str | None = None, keyring: Keyring | None = None
+    ) -> Outcome:
         """Whether the image fulfils the entry. Raises `NotFoundOutError`.
 
         With a `tag` the image is also taken by the index that the tag names now, if that lists it and fulfils the entry
-        itself.
+        itself; but never where something was said against the image.
         """
-        outcome = await self._of(entry, image)
-        if outcome.verified or tag is None or outcome.code in INCONCLUSIVE:
+        outcome = await self._of(entry, image, keyring)
+        if outcome.verified or tag is None or outcome.code in INCONCLUSIVE | AGAINST:
             return outcome
         try:
-            index, listed = await self._registry.listed(_tagged(image, tag))
+            index, listed = await self._registry.listed(_tagged(image, tag), keyring)
         except NotFoundOutError as error:
             if error.code in INCONCLUSIVE:
                 raise
             return _noted(outcome, f"no index of tag {tag} could be read: {error}")
         if image.digest not in listed:
             return _noted(outcome, f"tag {tag} names no index that lists it")
-        by_index = await self._of(entry, index)
+        by_index = await self._of(entry, index, keyring)
         if by_index.verified:
-            return replace(by_index, message=f"{by_index.message}, for the index {index.digest} that lists it")
+            message = f"{by_index.message}, for the index {index.digest} that lists it"
+            return replace(by_index, message=message, index=index.digest)
         return _noted(outcome, f"nor is the index that lists it: {by_index.message}")
 
-    async def _of(self, entry: VerifyEntry, image: PinnedImage) -> Outcome:
-        gathered = await self._gather(entry, image)
+    async def _of(self, entry: VerifyEntry, image: PinnedImage, keyring: Keyring | None) -> Outcome:
+        gathered = await self._gather(entry, image, keyring)
         work = partial(judged, entry, image, gathered, self._circumstances(entry))
         outcome = work() if is_quick(entry, gathered.evidence) else await self._compute(work)
         if not outcome.verified and outcome.code is Code.BASE_IMAGE_NOT_ALLOWED:
@@ -79,15 +82,17 @@ class Prover:
         roots = {name: root for name in entry.trust_roots if (root := self._trust.current(name)) is not None}
         return Circumstances(self._clock.now(), roots)
 
-    async def _gather(self, entry: VerifyEntry, image: PinnedImage) -> Gathered:
+    async def _gather(self, entry: VerifyEntry, image: PinnedImage, keyring: Keyring | None) -> Gathered:
         attestations = bool(entry.attestations or (entry.base_images and entry.base_images.authorities))
-        places = sorted({authority.repository for authority in entry.authorities})
-        evidence = merged(await asyncio.gather(*(self._evidence(image, place, attestations) for place in places)))
+        places = where(entry, image)
+        parts = (self._evidence(place, at, attestations, keyring) for place, at in places.items())
+        evidence = merged(await asyncio.gather(*parts))
         if entry.base_images is None:
             return Gathered(evidence=evidence)
-        contents = await self._registry.contents(image)
+        contents = await self._registry.contents(image, keyring)
         claimed = bases(contents, entry.base_images)
-        found = await asyncio.gather(*map(self._contents, claimed))
+        opening = partial(_opening, keyring, (image, *places.values()))
+        found = await asyncio.gather(*(self._contents(base, opening(base)) for base in claimed))
         return Gathered(
             evidence=evidence,
             contents=contents,
@@ -95,19 +100,36 @@ class Prover:
             unknown=tuple(each for each in found if isinstance(each, NotFoundOutError)),
         )
 
-    async def _evidence(self, image: PinnedImage, place: str, attestations: bool) -> Evidence:  # noqa: FBT001
-        if not place:
-            return await self._registry.evidence(image, attestations=attestations)
-        registry, _, repository = place.partition("/")
-        elsewhere = PinnedImage(registry, repository, image.digest)
-        evidence = await self._registry.evidence(elsewhere, attestations=attestations)
-        return evidence.lying_in(place)
+    async def _evidence(self, place: str, at: PinnedImage, attestations: bool, keyring: Keyring | None) -> Evidence:  # noqa: FBT001
+        evidence = await self._registry.evidence(at, attestations=attestations, keyring=keyring)
+        return evidence.lying_in(place) if place else evidence
 
-    async def _contents(self, base: PinnedImage) -> Contents | NotFoundOutError:
+    async def _contents(self, base: PinnedImage, keyring: Keyring | None) -> Contents | NotFoundOutError:
         try:
-            return await self._registry.contents(base)
+            return await self._registry.contents(base, keyring)
         except NotFoundOutError as error:
             return error
+
+
+def where(entry: VerifyEntry, image: PinnedImage) -> dict[str, PinnedImage]:
+    """Where signatures and attestations of the image are looked for, by place (`registry/path`), "" for its own."""
+    places = sorted({authority.repository for authority in entry.authorities})
+    return {place: _elsewhere(image, place) if place else image for place in places}
+
+
+def _elsewhere(image: PinnedImage, place: str) -> PinnedImage:
+    registry, _, repository = place.partition("/")
+    return PinnedImage(registry, repository, image.digest)
+
+
+def _opening(keyring: Keyring | None, asked: Iterable[PinnedImage], base: PinnedImage) -> Keyring | None:
+    """The keyring, where it has nothing for the base image but what it has for those whose names are known before.
+
+    The outcome is remembered by the credentials for those.
+    """
+    if keyring is None or keyring.scope(base) not in {keyring.scope(each) for each in asked}:
+        return None
+    return keyring
 
 
 def judged(entry: VerifyEntry, image: PinnedImage, gathered: Gathered, circumstances: Circumstances) -> Outcome:
@@ -137,6 +159,9 @@ def _base_images(rule: BaseImageRule, contents: Contents, gathered: Gathered, ex
     refusal = judge(contents, gathered.known, provenance, rule)
     if refusal is None:
         return Outcome(verified=True, code=None, message="built on a base image that is allowed")
+    if rule.authorities and (incomplete := examination.incomplete):
+        code, message = incomplete
+        return Outcome(verified=False, code=code, message=message)
     unknown = f"; {gathered.unknown[0]}" if gathered.unknown else ""
     return Outcome(verified=False, code=Code.BASE_IMAGE_NOT_ALLOWED, message=f"{refusal}{unknown}")
 

@@ -1,10 +1,10 @@
 """AdmissionReview `admission.k8s.io/v1` in and out, as bytes. Pure: no I/O, no decision.
 
-The response repeats `apiVersion`, `kind` and `uid` exactly and carries no patch
+The response repeats `apiVersion`, `kind` and `uid` exactly, and carries a patch only where a mutating webhook asked
 (`k8s.io/apiserver/pkg/admission/plugin/webhook/request.VerifyAdmissionResponse`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -84,6 +84,8 @@ class _Response(Struct, frozen=True, gc=False, omit_defaults=True):
     uid: str
     allowed: bool
     status: _Status | None = None
+    patch: bytes | None = None
+    patch_type: str | None = None
     warnings: list[str] | None = None
     audit_annotations: dict[str, str] | None = None
 
@@ -97,8 +99,9 @@ class _ReviewOut(Struct, frozen=True, gc=False):
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decision, for the log and the metrics.
 
-    `decision` is allow, warn (allowed with warnings), deny, error (refused because something could not be found out) or
-    ignored (nothing that is judged). `mode` is audit when the whole program only audits, else policy.
+    `decision` is allow, warn (allowed with warnings), deny, error (refused because something could not be found out),
+    ignored (nothing that is judged) or pin (nothing is decided: `images` are those whose tags were looked up).
+    `mode` is audit when the whole program only audits, else policy.
     """
 
     uid: str
@@ -149,6 +152,21 @@ def allow(uid: str, warnings: list[str] | None = None, annotations: Mapping[str,
     return _encode(
         _Response(uid=uid, allowed=True, warnings=warnings or None, audit_annotations=dict(annotations or {}) or None)
     )
+
+
+class Replacement(msgspec.Struct, frozen=True, gc=False, tag_field="op", tag="replace"):
+    """An operation of a JSON Patch (RFC 6902, 4.3): another value for a field that is there."""
+
+    path: str
+    value: str
+
+
+def patched(uid: str, replacements: Sequence[Replacement], warnings: list[str] | None = None) -> bytes:
+    """An answer that lets the request pass, with other values for some fields of the object."""
+    if not replacements:
+        return allow(uid, warnings)
+    patch = _encoder.encode(replacements)
+    return _encode(_Response(uid=uid, allowed=True, patch=patch, patch_type="JSONPatch", warnings=warnings or None))
 
 
 def deny(

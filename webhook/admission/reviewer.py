@@ -30,11 +30,13 @@ class Reviewer:
     """Answers AdmissionReviews.
 
     `workloads` is what findings about a template may do (Enforce, Warn), None to let templates pass unjudged; the pods
-    that come of them are judged in any case.
+    that come of them are judged in any case. With `pinning`, the tags of templates are judged as the digests that their
+    pods will be given.
     """
 
-    def __init__(self, decider: Decider, workloads: Mode | None = Mode.WARN) -> None:
+    def __init__(self, decider: Decider, workloads: Mode | None = Mode.WARN, *, pinning: bool = False) -> None:
         self._decider = decider
+        self._templates = decider.as_if_pinned() if pinning else decider
         self._workloads = workloads
         self._audits = decider.options.cap is Mode.AUDIT
         self._decoders = {kind: msgspec.json.Decoder(kind.struct) for kind in BY_RESOURCE.values()}
@@ -49,7 +51,8 @@ class Reviewer:
         wait = DEFAULT_WAIT_SECONDS if timeout is None else timeout
         try:
             subject = self._subject(request, kind)
-            verdict = await self._decider.decide(subject, request.namespace, wait, cap)
+            decider = self._decider if kind.is_pod else self._templates
+            verdict = await decider.decide(subject, request.namespace, wait, cap)
         except Unreadable as error:
             verdict = self._refusal(Code.OBJECT_INVALID, str(error), cap)
         except Exception:  # noqa: BLE001 - whatever failed, this request gets an answer, and it is not yes
