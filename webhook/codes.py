@@ -34,6 +34,7 @@ class Code(StrEnum):
     ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
     CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    CREDENTIALS_UNAVAILABLE = "CREDENTIALS_UNAVAILABLE"
     REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
     REGISTRY_RATE_LIMITED = "REGISTRY_RATE_LIMITED"
     TRUST_ROOT_UNAVAILABLE = "TRUST_ROOT_UNAVAILABLE"
@@ -69,6 +70,7 @@ MEANINGS: dict[Code, str] = {
     Code.ADDRESS_NOT_ALLOWED: "The registry's host has a private, loopback or other address that may not be dialled.",
     Code.CREDENTIALS_MISSING: "The registry wants credentials, and there are none for it.",
     Code.CREDENTIALS_REFUSED: "The registry refused the credentials there are for it.",
+    Code.CREDENTIALS_UNAVAILABLE: "A credential provider failed, or a pull secret of the pod cannot be read.",
     Code.REGISTRY_UNAVAILABLE: "The registry could not be asked.",
     Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
     Code.TRUST_ROOT_UNAVAILABLE: "A trust root that the policy names was not loaded, or its time is over.",
@@ -84,6 +86,7 @@ INCONCLUSIVE = frozenset(
         Code.ADDRESS_NOT_ALLOWED,
         Code.CREDENTIALS_MISSING,
         Code.CREDENTIALS_REFUSED,
+        Code.CREDENTIALS_UNAVAILABLE,
         Code.REGISTRY_UNAVAILABLE,
         Code.REGISTRY_RATE_LIMITED,
         Code.TRUST_ROOT_UNAVAILABLE,

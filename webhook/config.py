@@ -1,13 +1,16 @@
 """What a program was started with: flags and environment, read once into frozen values."""
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import msgspec
+from yarl import URL
 
 from webhook.errors import ConfigurationError
-from webhook.images import ImageReferenceError, parse_registry
+from webhook.images import ImageReferenceError, parse_registry, repository_fault
+from webhook.registry.settings import Mirror, Proxy
 from webhook.signatures.authorities import PUBLIC_GOOD
 from webhook.verdict import Mode
 
@@ -23,12 +26,17 @@ class RegistryConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `insecure` are hosts (`HOST[:PORT]`) that speak plain http and may be private or loopback; `ca_files` are further
     certificate authorities by host; `allow_addresses` are networks that may be dialled whatever they are.
+    `credential_providers` are kubelet's CredentialProviderConfig and the folder of the programs that it names.
+    `mirrors` are asked before the registries they stand for, in this order; `proxy` is how hosts are reached.
     """
 
     docker_config: Path | None = None
+    credential_providers: tuple[Path, Path] | None = None
     ca_files: tuple[tuple[str, Path], ...] = ()
     insecure: frozenset[str] = frozenset()
     allow_addresses: tuple[Network, ...] = ()
+    mirrors: tuple[tuple[str, Mirror], ...] = ()
+    proxy: Proxy | None = None
 
 
 class TrustConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +69,12 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What `serve` needs beside the engine. Binds are host and port; `workloads` None lets templates pass unjudged."""
+    """What `serve` needs beside the engine. Binds are host and port; `workloads` None lets templates pass unjudged.
+
+    With `pinning` the API server gets digests for tags; the engine is asked about pods that have them by then. With
+    `pull_secrets` the Secrets that pods name are read, to see their images as their nodes do. With `warm` the images of
+    the pods that run already are verified in the background.
+    """
 
     engine: EngineConfig
     bind: tuple[str, int]
@@ -69,9 +82,12 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path
     tls_key: Path
     workloads: Mode | None = Mode.WARN
+    pinning: bool = False
     client_ca: Path | None = None
     client_names: frozenset[str] = frozenset()
     kubeconfig: Path | None = None
+    pull_secrets: bool = False
+    warm: bool = False
     drain_seconds: float = 10.0
     policy_poll_seconds: float = 2.0
 
@@ -102,6 +118,64 @@ def host_file(text: str) -> tuple[str, Path]:
     if not equals or not path:
         raise ConfigurationError(f"expected HOST=FILE, found {text!a}")
     return registry_host(host), Path(path)
+
+
+def registry_mirror(text: str) -> tuple[str, Mirror]:
+    """`HOST=MIRROR[/PATH]`. Raises `ConfigurationError`."""
+    host, equals, mirror = text.partition("=")
+    name, slash, path = mirror.partition("/")
+    if not equals or (slash and (not path or repository_fault(path))):
+        raise ConfigurationError(f"expected HOST=MIRROR[/PATH], found {text!a}")
+    return registry_host(host), Mirror(registry_host(name), path)
+
+
+def registry_proxy(text: str | None, direct: Iterable[str]) -> Proxy | None:
+    """`http://[USER:PASSWORD@]HOST[:PORT]`, and who is reached without it.
+
+    Raises `ConfigurationError`, which does not tell what was found, since a password may be in it.
+    """
+    hosts = frozenset(map(_direct_host, direct))
+    if text is None:
+        if hosts:
+            raise ConfigurationError("--no-proxy needs --registry-proxy")
+        return None
+    try:
+        return Proxy(_proxy_url(text), hosts)
+    except ValueError:
+        raise ConfigurationError(
+            "expected http://[USER:PASSWORD@]HOST[:PORT] of a proxy, found something else"
+        ) from None
+
+
+def _proxy_url(text: str) -> URL:
+    """Raises ValueError."""
+    if not text.isascii() or not text.isprintable():
+        raise ValueError
+    url = URL(text)
+    f"{url.user}:{url.password}".encode("latin-1")  # as credentials are written where no charset is agreed on
+    if url.scheme != "http" or not url.host or not url.port or ":" in (url.user or ""):
+        raise ValueError
+    if url.raw_path_qs not in {"", "/"} or url.raw_fragment:
+        raise ValueError
+    return url
+
+
+def _direct_host(text: str) -> str:
+    """`HOST`, or `.DOMAIN` for all names below it; an IPv6 address loses its brackets."""
+    domain = text.startswith(".")
+    host = registry_host(f"x{text}" if domain else text)
+    if host.rpartition("]")[2].count(":"):
+        raise ConfigurationError(f"expected HOST or .DOMAIN without a port, found {text!a}")
+    return host.removeprefix("x") if domain else host.strip("[]")
+
+
+def credential_providers(file: Path | None, folder: Path | None) -> tuple[Path, Path] | None:
+    """Both, or neither. Raises `ConfigurationError`."""
+    if file is None and folder is None:
+        return None
+    if file is None or folder is None:
+        raise ConfigurationError("--credential-provider-config and --credential-provider-bin-dir need each other")
+    return file, folder
 
 
 def trust_root(text: str) -> tuple[str, Path]:

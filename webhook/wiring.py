@@ -3,22 +3,28 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Self
 
 from aiohttp import ThreadedResolver
 from yarl import URL
 
 from webhook.admission.decide import Decider, Options
-from webhook.admission.ports import Namespaces, Policies
+from webhook.admission.ports import Namespaces, Policies, PullSecrets
 from webhook.admission.verification import Verification
 from webhook.clock import SystemClock
 from webhook.config import EngineConfig, RegistryConfig, TrustConfig
-from webhook.errors import ConfigurationError, RegistryUnavailableError
+from webhook.errors import RegistryUnavailableError
+from webhook.kube.pull_secrets import ClusterPullSecrets, DockerSecret
 from webhook.policy.book import Book
 from webhook.registry import endpoint
 from webhook.registry.client import RegistryClient
-from webhook.registry.keychain import AnonymousKeychain, DockerConfigKeychain, Keychain
-from webhook.registry.settings import RegistrySettings
+from webhook.registry.credential_providers import configuration
+from webhook.registry.credential_providers.keychain import CredentialProviders
+from webhook.registry.docker_config_file import DockerConfigFile
+from webhook.registry.keychain import Keychain, KeychainChain
+from webhook.registry.pod_keyring import PodKeyring, PullSecret
+from webhook.registry.settings import Mirror, RegistrySettings
 from webhook.registry.transport import Request, Transport
 from webhook.trust import files
 from webhook.trust.roots import Observer, TrustRoots
@@ -33,11 +39,15 @@ ONCE_SECONDS = 10.0
 
 @asynccontextmanager
 async def engine(
-    config: EngineConfig, policies: Policies, namespaces: Namespaces, observer: Observer | None = None
+    config: EngineConfig,
+    policies: Policies,
+    namespaces: Namespaces,
+    observer: Observer | None = None,
+    pull_secrets: PullSecrets | None = None,
 ) -> AsyncIterator[Decider]:
     """What judges by these policies; closes its connections at the end. Raises `ConfigurationError`.
 
-    `observer` is told what becomes of trust roots.
+    `observer` is told what becomes of trust roots. Without `pull_secrets`, those of pods are not used.
     """
 
     def named_literally(host: str) -> bool:
@@ -51,7 +61,7 @@ async def engine(
         with ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify") as pool:
             verification = Verification(registry, trust, SystemClock(), pool)
             try:
-                yield Decider(rooted, verification, namespaces, options)
+                yield Decider(rooted, verification, namespaces, options, pull_secrets)
             finally:
                 await verification.close()
 
@@ -127,23 +137,52 @@ async def registry_client(
     config: RegistryConfig, private_hosts: Callable[[str], bool]
 ) -> AsyncIterator[RegistryClient]:
     """A client of registries; `private_hosts` says which may have a private address. Raises `ConfigurationError`."""
-    async with RegistryClient(_settings(config, private_hosts), _keychain(config)) as client:
+    async with _keychain(config) as keychain, RegistryClient(_settings(config, private_hosts), keychain) as client:
         yield client
 
 
 def _settings(config: RegistryConfig, private_hosts: Callable[[str], bool]) -> RegistrySettings:
+    mirrors: dict[str, tuple[Mirror, ...]] = {}
+    for host, mirror in config.mirrors:
+        mirrors[host] = (*mirrors.get(host, ()), mirror)
+    named = frozenset(mirror.registry for _, mirror in config.mirrors)
     return RegistrySettings(
         insecure_hosts=config.insecure,
         ca_files=dict(config.ca_files),
         allow_addresses=config.allow_addresses,
-        private_hosts=private_hosts,
+        private_hosts=lambda host: host in named or private_hosts(host),
+        mirrors=mirrors,
+        proxy=config.proxy,
     )
 
 
-def _keychain(config: RegistryConfig) -> Keychain:
-    if config.docker_config is None:
-        return AnonymousKeychain()
+@asynccontextmanager
+async def _keychain(config: RegistryConfig) -> AsyncIterator[Keychain]:
+    """Who the operator says that we are: a file goes before programs, as on kubelet's nodes."""
+    clock = SystemClock().monotonic
+    keychains: list[Keychain] = []
+    if config.docker_config is not None:
+        keychains.append(DockerConfigFile(config.docker_config, clock))
+    programs = config.credential_providers
+    providers = CredentialProviders(() if programs is None else configuration.load(*programs), clock)
     try:
-        return DockerConfigKeychain(config.docker_config.read_bytes(), str(config.docker_config))
-    except OSError as error:
-        raise ConfigurationError(f"{config.docker_config}: {error.strerror}") from error
+        yield KeychainChain([*keychains, providers])
+    finally:
+        await providers.close()
+
+
+@asynccontextmanager
+async def cluster_pull_secrets(kubeconfig: Path | None) -> AsyncIterator[PullSecrets]:
+    """The pull secrets of pods, from the API server. Raises `ConfigurationError` where there is no cluster to ask."""
+    pull_secrets = ClusterPullSecrets(SystemClock(), _pod_keyring, kubeconfig)
+    try:
+        await pull_secrets.connect()
+        yield pull_secrets
+    finally:
+        await pull_secrets.close()
+
+
+def _pod_keyring(secrets: Iterable[DockerSecret]) -> PodKeyring | None:
+    """None where the secrets hold no credentials. Raises ValueError where one is malformed."""
+    keyring = PodKeyring(PullSecret(secret.content, legacy=secret.legacy) for secret in secrets)
+    return keyring or None

@@ -50,6 +50,13 @@ class Rendering:
         return args
 
     @property
+    def pinning(self) -> dict[str, Any] | None:
+        """The only webhook of the MutatingWebhookConfiguration, where there is one."""
+        found = [each for each in self.objects if each["kind"] == "MutatingWebhookConfiguration"]
+        (webhook,) = found[0]["webhooks"] if found else (None,)
+        return webhook
+
+    @property
     def webhooks(self) -> dict[str, dict[str, Any]]:
         """The webhooks of the ValidatingWebhookConfiguration by name."""
         return {each["name"]: each for each in self.the("ValidatingWebhookConfiguration")["webhooks"]}

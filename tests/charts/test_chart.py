@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test ma
 
 every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+HOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 STRICTEST = ContainerRules(
     run_as_non_root=True, drop_capabilities=("ALL",), allow_added_capabilities=(), read_only_root_filesystem=True
 )
@@ -55,7 +56,7 @@ def _lines(text: str) -> list[str]:
 
 @every_values
 def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) -> None:
-    clusterwide = {"Namespace", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"}
+    clusterwide = {"Namespace", "ClusterRole", "ClusterRoleBinding", *HOOKS}
     for each in render(helm, values).objects:
         assert each["metadata"].get("namespace") == (None if each["kind"] in clusterwide else NAMESPACE)
 
@@ -116,6 +117,22 @@ def test_it_may_read_namespaces_and_nothing_else(helm: Path) -> None:
         "ClusterRole",
         "ClusterRoleBinding",
     ]
+
+
+def test_it_may_list_pods_where_it_warms_up(helm: Path) -> None:
+    rendered = render(helm, AUDIT, "--set=warm=true")
+    _, rule = rendered.the("ClusterRole")["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+    assert "--warm" in rendered.args
+    assert "--warm" not in render(helm, AUDIT).args
+
+
+def test_it_may_read_secrets_by_name_only_where_pull_secrets_are_used(helm: Path) -> None:
+    rendered = render(helm, AUDIT, "--set=registry.pullSecrets=true")
+    _, rule = rendered.the("ClusterRole")["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]}
+    assert "--pull-secrets" in rendered.args
+    assert "--pull-secrets" not in render(helm, AUDIT).args
 
 
 def test_policies_become_documents_named_by_their_keys(helm: Path) -> None:

@@ -136,6 +136,7 @@ def test_chart_image_and_program_have_one_version() -> None:
         ("trustRoots.Corp.file=x", "trustRoots.*Corp"),
         ("trustRoots.corp=x", "trustRoots/corp"),
         ("trustRootRefresh=never", "trustRootRefresh"),
+        ("warm=yes please", "warm"),
         ("image.repo=x", "repo"),
         ("image.digest=sha256:0", "digest"),
         ("tls.existingsecret=x", "existingsecret"),

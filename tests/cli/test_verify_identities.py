@@ -101,7 +101,7 @@ def test_the_built_in_trust_root_knows_nothing_of_other_services(dock: Dock) -> 
     flags = ("--insecure-registry", dock.host, "-o", "json", "--issuer", ISSUER, "--subject", SUBJECT)
     result = run("verify", *flags, dock.image)
     [found] = document(result)["results"]
-    assert (result.exit_code, candidates(found)[0]["fault"]) == (1, "LOG_UNKNOWN")
+    assert (result.exit_code, candidates(found)[0]["fault"]) == (1, "CERTIFICATE_UNTRUSTED")
 
 
 def test_an_attestation_is_wanted_instead_of_a_signature(dock: Dock, tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ async def serving(
     poll_seconds: float = 3600.0,
     bind: int = 0,
     health_bind: int = 0,
+    pins: FakeReviews | None = None,
 ) -> AsyncIterator[Running]:
     """A service that listens; at the end it closes, without draining unless the test asks for it."""
     settings = ServeSettings(
@@ -159,6 +160,6 @@ async def serving(
     readiness: list[str] = []
     async with logs.logging_to(output, metrics.log_lines_dropped) as sink:
         log = DecisionLog(sink, FakeClock())
-        service = Service(settings, reviews, lambda: readiness[0] if readiness else None, metrics, log)
+        service = Service(settings, reviews, lambda: readiness[0] if readiness else None, metrics, log, pins)
         async with service:
             yield Running(service, reviews, metrics, output, pki, readiness)

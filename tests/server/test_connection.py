@@ -10,16 +10,19 @@ from aiohttp import web
 from tests.server.wire import Wire
 from webhook.server.answers import text
 from webhook.server.connection import Listener
+from webhook.server.entrance import Entrance
 from webhook.server.settings import Limits
 
 
 @asynccontextmanager
 async def listening(listener: Listener) -> AsyncIterator[Wire]:
-    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
-    wire = await Wire.open(server.sockets[0].getsockname()[1], None)
+    entrance = Entrance(listener, Limits())
+    await entrance.open("127.0.0.1", 0)
+    wire = await Wire.open(entrance.address[1], None)
     yield wire
     await wire.close()
-    server.close()
+    entrance.close()
+    await entrance.end()
     await listener.shutdown(0.1)
 
 

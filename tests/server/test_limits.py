@@ -1,7 +1,9 @@
 """Ceilings: sizes, memory, number and slowness of what clients send."""
 
 import asyncio
+import json
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -77,15 +79,66 @@ async def test_in_audit_mode_a_review_waits_for_room(pki: Pki) -> None:
     assert running.counted('tidewaiter_http_refused_total{status="503"}') == 0
 
 
-async def test_in_audit_mode_waiting_ends_before_the_call_does_and_is_not_repeated(pki: Pki) -> None:
+async def test_in_audit_mode_what_there_is_no_room_for_passes_unjudged(pki: Pki) -> None:
     async with serving(pki, limits=SMALL, audit=True) as running, connected(running) as large:
         await _occupy(running, large)
         async with connected(running) as wire:
-            response = await wire.ask(post(path="/validate?timeout=100ms"))
-        assert response.status == 429
+            response = await wire.ask(post(path="/validate?timeout=1100ms"))
+            assert response.status == 200
+            assert json.loads(response.body)["response"] == {"uid": "uid-1", "allowed": True}
+            assert (await wire.ask(post(b"{}", path="/validate?timeout=1100ms"))).status == 400
+        assert len(running.reviews.bodies) == 1
+        running.reviews.gate.set()
+        assert (await large.response()).status == 200
+    [unjudged] = [line for line in running.logged() if line["msg"] == "decision" and line["violations"]]
+    assert unjudged["violations"][0]["code"] == "TOO_MANY_VERIFICATIONS"
+    assert (unjudged["decision"], unjudged["would_deny"]) == ("allow", True)
+
+
+async def test_in_audit_mode_a_large_body_that_there_is_no_room_for_is_not_asked_for_again(pki: Pki) -> None:
+    async with serving(pki, limits=SMALL, audit=True) as running, connected(running) as large:
+        await _occupy(running, large)
+        async with connected(running) as wire:
+            wire.send(post(b"x", path="/validate?timeout=1100ms", Content_Length=str(SMALL.body)))
+            response = await wire.response()
+        assert (response.status, response.headers["connection"]) == (429, "close")
         assert "retry-after" not in response.headers
         running.reviews.gate.set()
         assert (await large.response()).status == 200
+
+
+FEW = Limits(reviews=2, waiting_reviews=2, waiting_seconds=60.0)
+"""One review from each of two addresses, and one of each that waits."""
+
+
+async def test_reviews_in_progress_are_bounded_and_a_few_wait(pki: Pki) -> None:
+    async with serving(pki, limits=FEW) as running, AsyncExitStack() as stack:
+        first, second, third = [await stack.enter_async_context(connected(running)) for _ in range(3)]
+        running.reviews.gate.clear()
+        first.send(post())
+        await running.reviews.entered.wait()
+        second.send(post())
+        await until(lambda: running.counted("tidewaiter_reviews_waiting") == 1)
+        response = await third.ask(post())
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+        assert running.counted("tidewaiter_reviews_in_progress") == 1
+        assert running.service.busy
+        assert len(running.reviews.bodies) == 1
+        running.reviews.gate.set()
+        assert [(await wire.response()).status for wire in (first, second)] == [200, 200]
+        assert not running.service.busy
+
+
+async def test_who_waits_for_room_in_vain_is_asked_to_come_again(pki: Pki) -> None:
+    limits = Limits(reviews=2, waiting_seconds=0.05)
+    async with serving(pki, limits=limits) as running, connected(running) as first, connected(running) as second:
+        running.reviews.gate.clear()
+        first.send(post())
+        await running.reviews.entered.wait()
+        response = await second.ask(post())
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+        running.reviews.gate.set()
+        assert (await first.response()).status == 200
 
 
 async def test_the_room_of_a_body_that_never_comes_is_free_again(pki: Pki) -> None:
@@ -168,9 +221,9 @@ async def test_one_address_has_only_so_many_connections(pki: Pki) -> None:
     async with serving(pki, limits=Limits(connections_per_peer=2)) as running:
         async with connected(running) as first, connected(running) as second:
             assert [(await wire.ask(post())).status for wire in (first, second)] == [200, 200]
-            async with connected(running) as third:
-                third.send(post())
-                assert await third.rest() == b""
+            third = await Wire.open(running.port, None)
+            assert await third.rest() == b""
+            await third.close()
             assert (await first.ask(post())).status == 200
         await until(lambda: not running.service.connections)
         async with connected(running) as wire:
@@ -194,9 +247,9 @@ async def test_where_all_connections_are_at_work_another_is_refused(pki: Pki) ->
         running.reviews.gate.clear()
         first.send(post())
         await running.reviews.entered.wait()
-        async with connected(running) as second:
-            second.send(post())
-            assert await second.rest() == b""
+        second = await Wire.open(running.port, None)
+        assert await second.rest() == b""
+        await second.close()
         running.reviews.gate.set()
 
 

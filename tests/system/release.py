@@ -18,7 +18,7 @@ from tests.system.program import Server, environment, serving
 
 _BINDS: Final = {"--bind=0.0.0.0:8443", "--health-bind=0.0.0.0:8080"}
 _REVIEWS: Final = "tidewaiter_admission_requests_total"
-_HOOKS: Final = "ValidatingWebhookConfiguration"
+_HOOKS: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _PROBE: Final = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -68,13 +68,14 @@ class Release:
 
     def __enter__(self) -> Self:
         with ExitStack() as installing:
-            self._apply([each for each in self._objects() if each["kind"] != _HOOKS])
+            self._apply([each for each in self._objects() if each["kind"] not in _HOOKS])
             self._apply(self._referred)
             self.mounts.sync()
             self.start()
             installing.callback(self.stop)
-            self._apply([self.rendering.the(_HOOKS)])
-            installing.callback(self._uninstall)
+            hooks = [each for each in self.rendering.objects if each["kind"] in _HOOKS]
+            self._apply(hooks)
+            installing.callback(self._uninstall, hooks)
             eventually(self._judges)
             self._running.push(installing.pop_all().__exit__)
         return self
@@ -148,13 +149,18 @@ class Release:
 
     def _judges(self) -> bool:
         """Whether the API server asks us by now: a new configuration takes it a moment."""
-        before = self.server.metric(_REVIEWS)
+        before = self._judged()
         self.cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(_PROBE), check=False)
-        return self.server.metric(_REVIEWS) > before
+        return self._judged() > before
 
-    def _uninstall(self) -> None:
-        """Take the webhook away, and wait until the API server asks no more."""
-        self.cluster.kubectl("delete", _HOOKS, self.rendering.the(_HOOKS)["metadata"]["name"])
+    def _judged(self) -> float:
+        """How many reviews there were, without those that only look up digests."""
+        return self.server.metric(_REVIEWS) - self.server.metric(_REVIEWS, decision="pin")
+
+    def _uninstall(self, hooks: Sequence[dict[str, Any]]) -> None:
+        """Take the webhooks away, and wait until the API server asks no more."""
+        for each in hooks:
+            self.cluster.kubectl("delete", each["kind"], each["metadata"]["name"])
         eventually(lambda: not self._judges())
 
     def _render(self, values: Mapping[str, Any]) -> Rendering:

@@ -47,7 +47,7 @@ def test_a_signature_by_the_key_verifies(corpus: Corpus, workshop: Workshop) -> 
     ((candidate,),) = (each["candidates"] for each in document["results"][0]["judgements"])
     assert candidate.pop("source")
     assert candidate.pop("signer").startswith("key sha256:")
-    told = {"kind": "signature", "authority": "release.pub", "accepted": True, "reason": "verified"}
+    told = {"wanted": "signature", "kind": "signature", "authority": "release.pub", "accepted": True, "reason": "verified"}
     assert candidate == {**told, "fault": "", "proofs": []}
     judgement = {
         "policy": "",

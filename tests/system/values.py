@@ -15,7 +15,10 @@ from tests.system.signing import Registry
 def values(
     authority: trustme.CA, folder: Path, registries: Mapping[str, Any], policies: Mapping[str, Any], **further: Any
 ) -> dict[str, Any]:
-    """Values with these policies and no other, and a serving certificate that `authority` issues into `folder`."""
+    """Values with these policies and no other, and a serving certificate that `authority` issues into `folder`.
+
+    Tags stay tags unless `further` says otherwise.
+    """
     certificate, key = write_certificate(authority, folder)
     tls = {
         "cert": certificate.read_text(encoding="ascii"),
@@ -29,6 +32,7 @@ def values(
         "registry": dict(registries),
         "policies": {"starter": None, **policies},
         "extraArgs": ["--drain-seconds=0"],
+        "pinning": False,
         **further,
     }
 

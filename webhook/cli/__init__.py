@@ -14,6 +14,7 @@ from webhook import __version__
 from webhook.cli.check import check
 from webhook.cli.demo import demo
 from webhook.cli.exits import Exit
+from webhook.cli.pin import pin
 from webhook.cli.policy import policy
 from webhook.cli.review import review
 from webhook.cli.serve import serve
@@ -48,5 +49,5 @@ def main() -> None:
     """Judge pods before they run: registry allowlist, cosign signatures, security context."""
 
 
-for _command in (check, review, verify, serve, demo, policy):
+for _command in (check, pin, review, verify, serve, demo, policy):
     main.add_command(_command)

@@ -1,7 +1,7 @@
 """Manifests as a developer keeps them: files, folders or standard input, read into what carries a pod."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def read(paths: Sequence[str], namespace: str) -> Manifests:
     """
     documents: list[Document] = []
     faults: list[Fault] = []
-    for source, content in _contents(paths):
+    for source, content in contents(paths):
         parsed = parse(source, content)
         documents += parsed.documents
         faults += parsed.faults
@@ -49,11 +49,12 @@ def read(paths: Sequence[str], namespace: str) -> Manifests:
         raise FaultsError(tuple(faults))
     if not documents:
         raise ConfigurationError(f"no manifests in {', '.join(paths)}")
-    resources = tuple(resource for document in documents for resource in _resources(document, namespace))
-    return Manifests(resources, dict(_namespace_labels(documents)))
+    resources = tuple(resource for document in documents if (resource := resource_of(document, namespace)) is not None)
+    return Manifests(resources, dict(namespace_labels(documents)))
 
 
-def _contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Every file at `paths`, by its name. Raises `ConfigurationError`."""
     for text in paths:
         if text == "-":
             yield "<stdin>", sys.stdin.buffer.read(MAX_INPUT_BYTES)
@@ -75,12 +76,13 @@ def _bytes(file: Path) -> bytes:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
 
 
-def _resources(document: Document, default_namespace: str) -> Iterator[Resource]:
+def resource_of(document: Document, default_namespace: str) -> Resource | None:
+    """What carries a pod in the document, if anything does."""
     value = document.value
     group = _text(value.get("apiVersion")).rpartition("/")[0]
     kind = BY_KIND.get((group, _text(value.get("kind"))))
     if kind is None:
-        return
+        return None
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     namespace = _text(metadata.get("namespace")) or default_namespace
@@ -91,15 +93,14 @@ def _resources(document: Document, default_namespace: str) -> Iterator[Resource]
         owner: PodBearing = msgspec.convert(value, kind.struct)
         subject = pod(pod_spec(owner) or PodSpec(), kind.spec_path)
     except msgspec.ValidationError as error:
-        yield Resource(label, namespace, source, None, str(error))
-        return
+        return Resource(label, namespace, source, None, str(error))
     if kind.is_pod and not subject.containers:
-        yield Resource(label, namespace, source, None, f"has no containers in {kind.spec_path}")
-    else:
-        yield Resource(label, namespace, source, subject)
+        return Resource(label, namespace, source, None, f"has no containers in {kind.spec_path}")
+    return Resource(label, namespace, source, subject)
 
 
-def _namespace_labels(documents: Sequence[Document]) -> Iterator[tuple[str, dict[str, str]]]:
+def namespace_labels(documents: Iterable[Document]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The labels of each namespace that the documents declare."""
     for document in documents:
         value = document.value
         metadata = value.get("metadata")

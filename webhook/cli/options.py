@@ -111,7 +111,22 @@ def registry_options(function: F) -> F:
 
 
 _REGISTRY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    option("--docker-config", type=FILE, help="A docker config.json with credentials of registries."),
+    option(
+        "--docker-config",
+        type=FILE,
+        help="A docker config.json (or a .dockercfg, if named so) with credentials of registries; read again when it"
+        " changes.",
+    ),
+    option(
+        "--credential-provider-config",
+        type=FILE,
+        help="Kubelet's CredentialProviderConfig: programs that are asked for credentials of registries.",
+    ),
+    option(
+        "--credential-provider-bin-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="The folder of the programs that --credential-provider-config names.",
+    ),
     option(
         "--registry-ca",
         multiple=True,
@@ -129,6 +144,25 @@ _REGISTRY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         metavar="CIDR",
         help="Addresses that may be dialled although they are private, loopback or link-local. Repeatable.",
+    ),
+    option(
+        "--registry-mirror",
+        multiple=True,
+        metavar="HOST=MIRROR[/PATH]",
+        help="A registry that is asked before another one about its images, and instead of it where it knows them."
+        " Repeatable.",
+    ),
+    option(
+        "--registry-proxy",
+        metavar="URL",
+        help="An HTTP proxy, http://[USER:PASSWORD@]HOST[:PORT], through which registries are reached. No other"
+        " variable of the environment names one.",
+    ),
+    option(
+        "--no-proxy",
+        multiple=True,
+        metavar="HOST|.DOMAIN",
+        help="A host, or all hosts of a domain, that are reached without --registry-proxy. Repeatable.",
     ),
 )
 
@@ -151,17 +185,26 @@ def trust_config(texts: tuple[str, ...], *, upkeep: bool = False, refresh_public
 
 
 def registry_config(
+    *,
     docker_config: Path | None,
+    credential_provider_config: Path | None,
+    credential_provider_bin_dir: Path | None,
     registry_ca: tuple[str, ...],
     insecure_registry: tuple[str, ...],
     allow_address: tuple[str, ...],
+    registry_mirror: tuple[str, ...],
+    registry_proxy: str | None,
+    no_proxy: tuple[str, ...],
 ) -> RegistryConfig:
     """The registry options' values, read. Raises `ConfigurationError`."""
     return RegistryConfig(
         docker_config=docker_config,
+        credential_providers=config.credential_providers(credential_provider_config, credential_provider_bin_dir),
         ca_files=tuple(config.host_file(text) for text in registry_ca),
         insecure=frozenset(config.registry_host(text) for text in insecure_registry),
         allow_addresses=tuple(config.network(text) for text in allow_address),
+        mirrors=tuple(config.registry_mirror(text) for text in registry_mirror),
+        proxy=config.registry_proxy(registry_proxy, no_proxy),
     )
 
 
@@ -172,17 +215,14 @@ def engine_config(
     cap: Mode = Mode.ENFORCE,
     pinning: bool = False,
     trust: TrustConfig,
-    docker_config: Path | None,
-    registry_ca: tuple[str, ...],
-    insecure_registry: tuple[str, ...],
-    allow_address: tuple[str, ...],
+    **registry: Any,
 ) -> EngineConfig:
-    """The engine options' values, read. Raises `ConfigurationError`."""
+    """The engine options' values, and those of `registry_options`, read. Raises `ConfigurationError`."""
     return EngineConfig(
         policies=policies,
         no_match=NO_MATCH[no_match],
         cap=cap,
         pinning=pinning,
-        registry=registry_config(docker_config, registry_ca, insecure_registry, allow_address),
+        registry=registry_config(**registry),
         trust=trust,
     )

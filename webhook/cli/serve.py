@@ -46,7 +46,27 @@ from webhook.server.program import run
 )
 @options.workloads_option
 @options.option(
-    "--kubeconfig", type=options.FILE, help="The cluster to ask for labels of namespaces, from outside of it."
+    "--pin/--no-pin",
+    default=False,
+    show_default=True,
+    help="Answer /pin with the digests of tags, and judge the tags of workloads' templates as if they were replaced.",
+)
+@options.option(
+    "--kubeconfig",
+    type=options.FILE,
+    help="The cluster to ask for labels of namespaces and pull secrets, from outside of it.",
+)
+@options.option(
+    "--pull-secrets/--no-pull-secrets",
+    default=False,
+    show_default=True,
+    help="Read the Secrets that a pod names in imagePullSecrets, to see its images; needs the right to read Secrets.",
+)
+@options.option(
+    "--warm/--no-warm",
+    default=False,
+    show_default=True,
+    help="Once reviews are answered, verify what runs in the cluster already; needs the right to list pods.",
 )
 @options.option(
     "--drain-seconds",
@@ -69,6 +89,7 @@ def serve(
     no_match: str,
     mode: str,
     workloads: str,
+    pin: bool,
     bind: str,
     health_bind: str,
     tls_cert: Path,
@@ -76,6 +97,8 @@ def serve(
     client_ca: Path | None,
     client_name: tuple[str, ...],
     kubeconfig: Path | None,
+    pull_secrets: bool,
+    warm: bool,
     drain_seconds: float,
     trust_root: tuple[str, ...],
     trust_root_refresh: bool,
@@ -94,9 +117,12 @@ def serve(
         tls_cert=tls_cert,
         tls_key=tls_key,
         workloads=options.WORKLOADS[workloads],
+        pinning=pin,
         client_ca=client_ca,
         client_names=frozenset(client_name),
         kubeconfig=kubeconfig,
+        pull_secrets=pull_secrets,
+        warm=warm,
         drain_seconds=drain_seconds,
     )
     uvloop.run(run(settings))

@@ -29,23 +29,29 @@ Permission = Callable[[asyncio.BaseTransport], bool]
 Refused = Callable[[int], None]
 """Told the status of a request that was refused before it reached the handler."""
 
+Failed = Callable[[str], None]
+"""Told how a connection ended that was not made: `error`, `timeout`, or `dropped` in favour of others."""
+
 
 class Connection(web.RequestHandler):
     """One client connection. The handler sets `busy` while it has a request of it, and clears `heard`.
 
     `heard` is when the first bytes of a request that has not reached the handler came in; 0 when there are none.
+    `arrival` is what lets it in, until it has come in: the handshake of TLS, or the wait for it.
     """
 
-    __slots__ = ("busy", "heard", "late", "listener", "peer", "permitted")
+    __slots__ = ("arrival", "busy", "gone", "heard", "late", "listener", "peer", "permitted")
 
-    def __init__(self, listener: "Listener", **options: Any) -> None:
+    def __init__(self, listener: "Listener", peer: Peer, **options: Any) -> None:
         super().__init__(listener, **options)
+        self.arrival: asyncio.Task[None] | None = None
         self.listener = listener
         self.busy = False
+        self.gone = False
         self.heard = 0.0
         self.late = False
+        self.peer = peer
         self.permitted = False
-        self.peer: Peer | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -53,24 +59,24 @@ class Connection(web.RequestHandler):
         return not self.busy and not self.heard and self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take part, or be closed at once where there are too many already."""
-        self.peer = self.listener.arrive(self, transport)
-        if self.peer is None:
-            transport.close()
-            return
+        """Take part."""
+        self.arrival = None
         self.permitted = self.listener.permission(transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Leave."""
-        if self.peer is not None:
-            self.listener.leave(self, self.peer)
+        self.leave()
         super().connection_lost(exc)
+
+    def leave(self) -> None:
+        """Count no more, if it has not left before."""
+        if not self.gone:
+            self.gone = True
+            self.listener.depart(self)
 
     def data_received(self, data: bytes) -> None:
         """Note when a request begins."""
-        if self.peer is None:
-            return
         if not self.busy and not self.heard and data:
             self.heard = self._loop.time()
         super().data_received(data)
@@ -115,6 +121,7 @@ class Listener(web.Server):
         limits: Limits,
         refused: Refused,
         permission: Permission = lambda _transport: True,
+        failed: Failed = lambda _reason: None,
     ) -> None:
         super().__init__(
             handler,
@@ -127,64 +134,75 @@ class Listener(web.Server):
         )
         self.permission = permission
         self.refused = refused
+        self.failed = failed
         self._limits = limits
         self.empty = asyncio.Event()
         self.empty.set()
         self._peers: dict[str, Peer] = {}
-        self._open: set[Connection] = set()
+        self._all: dict[Connection, None] = {}
 
-    def __call__(self) -> Connection:
-        """The protocol of a new connection."""
-        return Connection(self, loop=self._loop, **self._kwargs)
-
-    def arrive(self, connection: Connection, transport: asyncio.BaseTransport) -> Peer | None:
-        """Count a connection of its address; None where there are too many."""
-        address = transport.get_extra_info("peername")
-        name = str(address[0]) if address else ""
-        peer = self._peers.setdefault(name, Peer())
-        full = len(self._open) >= self._limits.connections
+    def arrive(self, address: str) -> Connection | None:
+        """Count a connection that was accepted from an address; None where there are too many."""
+        peer = self._peers.get(address)
+        if peer is None:
+            peer = self._peers[address] = Peer(self._limits.handshakes_per_peer)
+        full = len(self._all) >= self._limits.connections
         if peer.connections >= self._limits.connections_per_peer or (full and not self._make_room()):
             self.refused(429)
             return None
-        self._open.add(connection)
+        connection = Connection(self, peer, loop=self._loop, **self._kwargs)
+        self._all[connection] = None
         peer.connections += 1
         self.empty.clear()
-        return peer
+        return connection
 
     def _make_room(self) -> bool:
-        """Close an idle connection of the address that has most, so that nobody keeps the API server out by waiting."""
+        """End a connection of the address that has most, so that nobody keeps the API server out by waiting.
+
+        It is the oldest of those that are idle or have not come in.
+        """
         greediest = max(self._peers.values(), key=lambda peer: peer.connections)
-        idle = (one for one in self._open if one.peer is greediest and one.is_idle)
-        connection = next(idle, None)
+        of_greediest = (one for one in self._all if one.peer is greediest)
+        connection = next((one for one in of_greediest if one.is_idle or one.arrival is not None), None)
         if connection is None:
             return False
-        connection.force_close()
+        if not self.drop(connection):
+            connection.force_close()
         return True
 
-    def leave(self, connection: Connection, peer: Peer) -> None:
+    def drop(self, connection: Connection) -> bool:
+        """End a connection if it has not come in, and say whether that was so."""
+        if connection.arrival is None:
+            return False
+        connection.arrival.cancel()
+        connection.leave()
+        self.failed("dropped")
+        return True
+
+    def depart(self, connection: Connection) -> None:
         """The end of a connection that was counted."""
-        self._open.discard(connection)
-        peer.connections -= 1
-        if not self._open:
+        del self._all[connection]
+        connection.peer.connections -= 1
+        if not self._all:
             self.empty.set()
 
     def sweep(self) -> None:
         """Cut connections that are late with a request's head, and forget addresses that hold nothing."""
         latest = self._loop.time() - self._limits.head_seconds
-        for connection in tuple(self._open):
+        for connection in tuple(self._all):
             connection.sweep(latest)
         self._peers = {name: peer for name, peer in self._peers.items() if peer.connections or peer.held}
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""
-        for connection in tuple(self._open):
+        for connection in tuple(self._all):
             if connection.is_idle:
                 connection.force_close()
 
     @property
     def count(self) -> int:
-        """How many connections are open."""
-        return len(self._open)
+        """How many connections there are, with those that have not come in."""
+        return len(self._all)
 
     @property
     def addresses(self) -> int:

@@ -31,8 +31,10 @@ from webhook.verdict import Mode, Verdict, Violation
 
 _log = logging.getLogger(__name__)
 
-PATH = "/validate"
+VALIDATE = "/validate"
+PIN = "/pin"
 JSON = "application/json"
+TOO_MANY = "too many reviews at once"
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -55,19 +57,36 @@ class _UidReview(msgspec.Struct):
 
 
 class Admission:
-    """Handles `POST /validate`. While `draining`, each answer ends its connection."""
+    """Handles `POST /validate`, and `POST /pin` by `pins`. While `draining`, each answer ends its connection."""
 
     def __init__(
-        self, reviews: Reviews, numbers: Metrics, log: DecisionLog, limits: Limits, *, audit: bool = False
+        self,
+        reviews: Reviews,
+        numbers: Metrics,
+        log: DecisionLog,
+        limits: Limits,
+        *,
+        audit: bool = False,
+        pins: Reviews | None = None,
     ) -> None:
         self.draining = False
-        self._reviews = reviews
+        self._reviews = {VALIDATE: reviews} if pins is None else {VALIDATE: reviews, PIN: pins}
         self._metrics = numbers
         self._decisions = log
         self._limits = limits
         self._audit = audit
-        self._bodies = Bodies(limits.bodies, limits.waiting_bodies)
+        self._bodies = Bodies(limits.bodies, limits.reviews, limits.waiting_reviews)
         self._heads = Heads()
+
+    @property
+    def in_progress(self) -> int:
+        """How many reviews are read or judged now."""
+        return self._bodies.reviews
+
+    @property
+    def waiting(self) -> int:
+        """How many reviews wait for room."""
+        return self._bodies.waiting
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request."""
@@ -83,38 +102,42 @@ class Admission:
             connection.busy = False
 
     async def _decide(self, request: web.BaseRequest, connection: Connection, started: float) -> web.StreamResponse:
-        budget = _budget(request.raw_path)
+        path, budget = _target(request.raw_path)
+        reviews = self._reviews.get(path)
         headers = request.headers
         if (
-            budget is None
+            reviews is None
             or request.method != hdrs.METH_POST
             or headers.get(hdrs.CONTENT_TYPE) != JSON
             or hdrs.CONTENT_ENCODING in headers
             or not connection.permitted
         ):
-            budget = _checked(request, connection)
+            reviews = _checked(request, connection, reviews)
         complete = request.content.is_eof()
         size = request.content.total_bytes if complete else self._declared(request)
         if size > self._limits.body:
             raise Refusal(413, f"a review may have {self._limits.body} bytes")
-        peer = cast("Peer", connection.peer)
+        peer = connection.peer
         charge = size + OVERHEAD
-        if not self._bodies.take(peer, charge):
-            await self._room(peer, charge, budget)
+        if not self._bodies.take(peer, charge) and not await self._room(peer, charge, budget):
+            return self._unjudged(request, started)
         try:
             body = request.content.read_nowait() if complete else await self._read(request)
-            return await self._answer(body, budget, started)
+            return await self._answer(reviews, body, budget, started)
         finally:
             self._bodies.give(peer, charge)
 
-    async def _answer(self, body: bytes, budget: float, started: float) -> web.StreamResponse:
+    async def _answer(self, reviews: Reviews, body: bytes, budget: float, started: float) -> web.StreamResponse:
         left = max(0.0, budget - (perf_counter() - started))
         try:
-            answer = await self._reviews.review(body, left)
+            answer = await reviews.review(body, left)
         except ReviewError as error:
             raise Refusal(400, str(error)) from error
         except Exception:  # noqa: BLE001 - whatever went wrong, a request that can be named gets a decision
-            answer = self._last_resort(body)
+            answer = self._last_resort(body, harmless=self._audit or reviews is not self._reviews[VALIDATE])
+        return self._send(answer, started)
+
+    def _send(self, answer: Answer, started: float) -> web.StreamResponse:
         try:
             seconds = perf_counter() - started
             self._metrics.decided(answer.record, seconds)
@@ -128,11 +151,26 @@ class Admission:
         length = request.content_length
         return self._limits.body if length is None else length
 
-    async def _room(self, peer: Peer, charge: int, budget: float) -> None:
+    async def _room(self, peer: Peer, charge: int, budget: float) -> bool:
+        """Whether there is room for a review after a while. Raises `Refusal`, except in audit mode."""
+        limits = self._limits
+        seconds = limits.audit_waiting_seconds if self._audit else limits.waiting_seconds
+        if await self._bodies.wait(peer, charge, min(seconds, budget)):
+            return True
         if not self._audit:
-            raise Refusal(503, "too many reviews at once", {hdrs.RETRY_AFTER: "1"})
-        if not await self._bodies.wait(peer, charge, budget):
-            raise Refusal(429, "too many reviews at once")
+            raise Refusal(503, TOO_MANY, {hdrs.RETRY_AFTER: "1"})
+        return False
+
+    def _unjudged(self, request: web.BaseRequest, started: float) -> web.StreamResponse:
+        """Let a request pass that there is no room to judge: an audit stands in nobody's way.
+
+        There is no room either for a body that is still on its way, and without it no answer.
+        """
+        if not request.content.is_eof():
+            raise Refusal(429, TOO_MANY)
+        uid = _uid(request.content.read_nowait())
+        found = Violation(code=Code.TOO_MANY_VERIFICATIONS, path="", message=f"not judged: {TOO_MANY}", mode=Mode.AUDIT)
+        return self._send(self._undecided(uid, found), started)
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         """The body, as it comes in. A client that asked leave to send it gets it (RFC 9110, 10.1.1)."""
@@ -151,14 +189,21 @@ class Admission:
             raise Refusal(400, "the body is incomplete") from None
         return bytes(body)
 
-    def _last_resort(self, body: bytes) -> Answer:
-        """A decision without a reviewer: no, or in audit mode yes. Called where an exception is caught, to log it."""
+    def _last_resort(self, body: bytes, *, harmless: bool) -> Answer:
+        """A decision without a reviewer: no, or yes where that is harmless. It logs the exception it is called for.
+
+        It is harmless in audit mode, and as the answer to `/pin`, after which `/validate` is asked.
+        """
         uid = _uid(body)
         _log.exception("request %s failed outside of its reviewer", uid)
+        mode = Mode.AUDIT if harmless else Mode.ENFORCE
+        found = Violation(code=Code.INTERNAL_ERROR, path="", message="tidewaiter failed; its log has why", mode=mode)
+        return self._undecided(uid, found)
+
+    def _undecided(self, uid: str | None, found: Violation) -> Answer:
+        """The answer to a request of which nothing is known but its uid. Raises `Refusal` where not even that is."""
         if uid is None:
             raise Refusal(400, "the body is not an AdmissionReview")
-        mode = Mode.AUDIT if self._audit else Mode.ENFORCE
-        found = Violation(code=Code.INTERNAL_ERROR, path="", message="tidewaiter failed; its log has why", mode=mode)
         verdict = Verdict(violations=(found,))
         return Answer(
             review.allow(uid) if verdict.allowed else review.deny(uid, verdict, {}, 500, "InternalError"),
@@ -187,18 +232,17 @@ class Admission:
 
 
 @lru_cache(maxsize=256)
-def _budget(target: str) -> float | None:
-    """The seconds that a request's target allows; None where it is not ours. The API server has few different ones."""
+def _target(target: str) -> tuple[str, float]:
+    """The path of a request's target, and the seconds that it allows. The API server has few different ones."""
     path, _, query = target.partition("?")
-    return deadline.budget(query) if path == PATH else None
+    return path, deadline.budget(query)
 
 
-def _checked(request: web.BaseRequest, connection: Connection) -> float:
-    """The seconds that a request allows, when its head is as it must be after all. Raises `Refusal`."""
-    budget = _budget(request.raw_path)
+def _checked(request: web.BaseRequest, connection: Connection, reviews: Reviews | None) -> Reviews:
+    """Who answers the request, when its head is as it must be after all. Raises `Refusal`."""
     if not connection.permitted:
         raise Refusal(403, "the client's certificate bears none of the accepted names")
-    if budget is None:
+    if reviews is None:
         raise Refusal(404, "not found")
     if request.method != hdrs.METH_POST:
         raise Refusal(405, "method not allowed", {hdrs.ALLOW: hdrs.METH_POST})
@@ -206,7 +250,7 @@ def _checked(request: web.BaseRequest, connection: Connection) -> float:
         raise Refusal(415, f"expected Content-Type: {JSON}")
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Refusal(415, "expected no Content-Encoding")
-    return budget
+    return reviews
 
 
 def _uid(body: bytes) -> str | None:

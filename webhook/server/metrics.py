@@ -3,22 +3,26 @@
 Children are looked up once: `.labels()` at each request costs more than the count itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from webhook.admission.patch import PIN
 from webhook.admission.review import Record
 from webhook.objects import KINDS
 from webhook.signatures.trust import TrustRoot
 from webhook.verdict import Mode
 
+Amount = Callable[[], float]
+"""How many there are of something now."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
 OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
 RESOURCE_KINDS = frozenset(kind.kind for kind in KINDS)
-DECISIONS = frozenset({"allow", "deny", "warn", "error", "ignored"})
+DECISIONS = frozenset({"allow", "deny", "warn", "error", "ignored", PIN})
 MODES = frozenset({"policy", "audit"})
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 25, 30)
 """Kyverno's, so that dashboards compare; the smallest three are ours, since a warm review takes far less than 5 ms."""
@@ -48,12 +52,34 @@ class Metrics:
             ("policy", "code", "mode"),
             registry=registry,
         )
+        self._pins = Counter(
+            "tidewaiter_pinned_images_total",
+            "Images named by tag whose digest was looked up to be put beside it.",
+            ("result",),
+            registry=registry,
+        )
         self._refused = Counter(
             "tidewaiter_http_refused_total",
             "Requests and connections that were refused before any review.",
             ("status",),
             registry=registry,
         )
+        self._not_connected = Counter(
+            "tidewaiter_connections_failed_total",
+            "Connections that ended before TLS was agreed on: in error, by timeout, or dropped in favour of others.",
+            ("reason",),
+            registry=registry,
+        )
+        self._connections = Gauge(
+            "tidewaiter_connections", "Client connections for reviews, with those that shake hands.", registry=registry
+        )
+        self._handshakes = Gauge(
+            "tidewaiter_tls_handshakes_in_progress", "TLS handshakes that are under way.", registry=registry
+        )
+        self._in_progress = Gauge(
+            "tidewaiter_reviews_in_progress", "Reviews that are read or judged now.", registry=registry
+        )
+        self._waiting = Gauge("tidewaiter_reviews_waiting", "Reviews that wait for room.", registry=registry)
         self._log_dropped = Counter(
             "tidewaiter_log_lines_dropped_total",
             "Log lines that were lost because the output was closed, full or too slow.",
@@ -111,9 +137,12 @@ class Metrics:
         self._request_children: dict[tuple[str, str, str, str, bool], Counter] = {}
         self._violation_children: dict[tuple[str, str, str], Counter] = {}
         self._duration_children = {decision: self._durations.labels(decision) for decision in (*DECISIONS, OTHER)}
+        for reason in ("dropped", "error", "timeout"):
+            self._not_connected.labels(reason)
         for result in ("success", "failure"):
             self._reloads.labels(result)
             self._certificate_reloads.labels(result)
+            self._pins.labels(result)
 
     def decided(self, record: Record, seconds: float) -> None:
         """Count a decision."""
@@ -123,12 +152,18 @@ class Metrics:
             child = self._request_child(record)
         child.inc()
         (self._duration_children.get(record.decision) or self._duration_children[OTHER]).observe(seconds)
+        if record.decision == PIN:
+            self._pinned(record)
         for each in record.violations:
             violation = (each.policy, each.code, each.mode)
             found = self._violation_children.get(violation)
             if found is None:
                 found = self._violation_children[violation] = self._violations.labels(*violation)
             found.inc()
+
+    def _pinned(self, record: Record) -> None:
+        for image in record.images:
+            self._pins.labels("failure" if image.digest is None else "success").inc()
 
     def _request_child(self, record: Record) -> Counter:
         """The child for a record, kept under the record's own words only where all of them are known ones."""
@@ -146,6 +181,17 @@ class Metrics:
     def refused(self, status: int) -> None:
         """Count a request that was refused by status, or a connection (429)."""
         self._refused.labels(str(status)).inc()
+
+    def not_connected(self, reason: str) -> None:
+        """Count a connection that ended before it was made."""
+        self._not_connected.labels(reason).inc()
+
+    def follow(self, *, connections: Amount, handshakes: Amount, in_progress: Amount, waiting: Amount) -> None:
+        """Show these amounts as they are when somebody asks."""
+        self._connections.set_function(connections)
+        self._handshakes.set_function(handshakes)
+        self._in_progress.set_function(in_progress)
+        self._waiting.set_function(waiting)
 
     def log_lines_dropped(self, count: int) -> None:
         """Count lost log lines."""

@@ -1,9 +1,11 @@
 """What the server needs from outside."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from webhook.admission.review import Answer
+from webhook.pods import Pod
+from webhook.verdict import Verdict
 
 
 class Reviews(Protocol):
@@ -11,6 +13,26 @@ class Reviews(Protocol):
 
     async def review(self, body: bytes, timeout: float | None) -> Answer:  # noqa: ASYNC109 - it answers in time itself
         """The answer to a review, within `timeout` seconds. Raises `ReviewError` where there is no review in it."""
+        ...
+
+
+class Judge(Protocol):
+    """Who judges pods."""
+
+    async def decide(self, pod: Pod, namespace: str, wait: float) -> Verdict:
+        """The verdict about a pod in a namespace, after `wait` seconds at most."""
+        ...
+
+
+class RunningPods(Protocol):
+    """Who knows the pods that run in the cluster."""
+
+    def pages(self) -> AsyncIterator[list[tuple[str, Pod]]]:
+        """All of them, with their namespaces, some at a time. Raises a `TidewaiterError` where they are not known."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing more is asked."""
         ...
 
 

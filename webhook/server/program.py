@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from webhook import __version__
+from webhook.admission.patch import Pins
 from webhook.admission.reviewer import Reviewer
 from webhook.clock import Clock, SystemClock
 from webhook.config import ServeConfig
 from webhook.errors import ConfigurationError
 from webhook.kube.namespaces import ClusterNamespaces
+from webhook.kube.running_pods import RunningPods
 from webhook.policy_files import PolicyFiles, Reload
 from webhook.server import logs
 from webhook.server.decision_log import DecisionLog
@@ -20,8 +22,9 @@ from webhook.server.metrics import Metrics
 from webhook.server.run import SIGNALS, Service
 from webhook.server.settings import ServeSettings, TlsFiles
 from webhook.server.sink import Output
+from webhook.server.warming import WarmUp
 from webhook.verdict import Mode
-from webhook.wiring import engine
+from webhook.wiring import cluster_pull_secrets, engine
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +52,20 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
         told(Reload(policies.current()))
         if policies.current().needs_labels:
             await namespaces.connect()
-        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces, metrics))
-        reviewer = Reviewer(decider, config.workloads)
-        service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock))
+        pull_secrets = None
+        if config.pull_secrets:
+            pull_secrets = await stack.enter_async_context(cluster_pull_secrets(config.kubeconfig))
+        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces, metrics, pull_secrets))
+        reviewer = Reviewer(decider, config.workloads, pinning=config.pinning)
+        pins = Pins(decider.pinner() if config.pinning else None, audit=config.engine.cap is Mode.AUDIT)
+        service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock), pins)
         watching = asyncio.create_task(policies.watch(config.policy_poll_seconds, told))
         stack.push_async_callback(_cancel, watching)
-        yield await stack.enter_async_context(service)
+        await stack.enter_async_context(service)
+        if config.warm:
+            warming = asyncio.create_task(WarmUp(RunningPods(config.kubeconfig), decider, lambda: service.busy).run())
+            stack.push_async_callback(_cancel, warming)
+        yield service
 
 
 class _Reloads:

@@ -11,11 +11,12 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from webhook.errors import ConfigurationError
 from webhook.server.connection import Listener
 from webhook.server.decision_log import DecisionLog
+from webhook.server.entrance import Entrance
 from webhook.server.handlers import Admission
 from webhook.server.health import Health
 from webhook.server.metrics import Metrics
@@ -28,7 +29,6 @@ _log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """What a program calls `Service.end` for."""
 
-BACKLOG = 1024
 ABORT_SECONDS = 0.1
 """What aiohttp may wait for a handler that is cut off; for 0 it would wait for ever."""
 
@@ -80,21 +80,37 @@ class Service:
     """Both sites and what keeps them going, as an async context manager: it listens inside, nothing is left after."""
 
     def __init__(
-        self, settings: ServeSettings, reviews: Reviews, ready: Readiness, numbers: Metrics, log: DecisionLog
+        self,
+        settings: ServeSettings,
+        reviews: Reviews,
+        ready: Readiness,
+        numbers: Metrics,
+        log: DecisionLog,
+        pins: Reviews | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
         self._certificates = Certificates(settings.tls, numbers)
-        self._admission = Admission(reviews, numbers, log, settings.limits, audit=settings.audit)
+        self._admission = Admission(reviews, numbers, log, settings.limits, audit=settings.audit, pins=pins)
         self._health = Health(ready, numbers)
-        self._reviews = Listener(self._admission.handle, settings.limits, numbers.refused, self._certificates.permits)
-        self._probes = Listener(self._health.handle, settings.limits, numbers.refused)
-        self._servers: list[asyncio.Server] = []
+        limits = settings.limits
+        self._reviews = Listener(
+            self._admission.handle, limits, numbers.refused, self._certificates.permits, numbers.not_connected
+        )
+        self._probes = Listener(self._health.handle, limits, numbers.refused)
+        self._entrance = Entrance(self._reviews, limits, self._certificates.context)
+        self._side_entrance = Entrance(self._probes, limits)
         self._periodic = (
             Periodic(self._reviews.sweep_seconds, self._reviews.sweep),
             Periodic(self._probes.sweep_seconds, self._probes.sweep),
             Periodic(settings.certificate_poll_seconds, self._certificates.refresh),
             Periodic(LAG_SECONDS, LagMeter(numbers).sample),
+        )
+        numbers.follow(
+            connections=lambda: self._reviews.count,
+            handshakes=lambda: self._entrance.shaking,
+            in_progress=lambda: self._admission.in_progress,
+            waiting=lambda: self._admission.waiting,
         )
         self._ending = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -102,14 +118,11 @@ class Service:
     async def __aenter__(self) -> Self:
         """Listen. Raises `ConfigurationError` where an address cannot be had."""
         settings = self._settings
-        probes = await _listen(self._probes, settings.health_bind)
-        self._servers.append(probes)
-        patience = settings.limits.handshake_seconds
-        tls = {"ssl": self._certificates.context, "ssl_handshake_timeout": patience, "ssl_shutdown_timeout": patience}
+        await self._side_entrance.open(*settings.health_bind)
         try:
-            self._servers.append(await _listen(self._reviews, settings.bind, **tls))
+            await self._entrance.open(*settings.bind)
         except ConfigurationError:
-            probes.close()
+            self._side_entrance.close()
             raise
         for each in self._periodic:
             each.start()
@@ -120,26 +133,30 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take no more connections, give the requests in flight their time, and end."""
-        health, admission = self._servers
-        admission.close()
+        self._entrance.close()
         self._admission.draining = True
         await self._finish()
         for each in self._periodic:
             each.stop()
-        health.close()
+        self._side_entrance.close()
+        await self._side_entrance.end()
         await self._probes.shutdown(ABORT_SECONDS)
         self._log.flush()
 
     @property
     def addresses(self) -> tuple[tuple[str, int], tuple[str, int]]:
         """Where it listens: host and port for reviews, and for health."""
-        health, admission = (server.sockets[0].getsockname()[:2] for server in self._servers)
-        return admission, health
+        return self._entrance.address, self._side_entrance.address
 
     @property
     def connections(self) -> int:
         """How many clients are connected for reviews."""
         return self._reviews.count
+
+    @property
+    def busy(self) -> bool:
+        """Whether reviews are in progress, or it comes to its end: no time for what can wait."""
+        return self._admission.in_progress > 0 or self._ending.is_set()
 
     def end(self) -> None:
         """Begin to drain; at once and without grace if called again."""
@@ -168,12 +185,5 @@ class Service:
         await asyncio.wait((finished, hurry), timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         finished.cancel()
         hurry.cancel()
+        await self._entrance.end()
         await self._reviews.shutdown(ABORT_SECONDS)
-
-
-async def _listen(listener: Listener, bind: tuple[str, int], **tls: Any) -> asyncio.Server:
-    host, port = bind
-    try:
-        return await asyncio.get_running_loop().create_server(listener, host or None, port, backlog=BACKLOG, **tls)
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error

@@ -15,16 +15,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` is far above what the API server sends: requests of at most 3 MiB, twice for an update, re-encoded. `bodies`
     is for all bodies in flight together; one address may hold half of it, so that it must be at least twice `body`.
-    `connections_per_peer` is above the 600 requests that an API server has in flight by default.
+    `reviews` is how many may be under way, one address half of them: an API server has 600 requests in flight by
+    default, of which those that write nothing, two of three, are no reviews. So many more as `waiting_reviews` wait for
+    room, for `waiting_seconds` at most (`audit_waiting_seconds` where nothing is ever refused).
+    `connections_per_peer` is above those 600. A connection counts from its first moment on, and `handshakes` and
+    `handshakes_per_peer` bound those that shake hands, which take 50 KiB each: an address with more has them wait, and
+    beyond the former an address that has many loses its oldest.
     `idle` must outlive the API server's idle connections, which it keeps for 90 s: a connection that is closed while a
     request is on its way to it fails that request. `handshake_seconds` is for the end of a TLS connection too.
     """
 
     body: int = 16 * MIB
     bodies: int = 64 * MIB
-    waiting_bodies: int = 64
+    reviews: int = 1024
+    waiting_reviews: int = 128
+    waiting_seconds: float = 0.5
+    audit_waiting_seconds: float = 1.0
     connections: int = 4096
     connections_per_peer: int = 1024
+    handshakes: int = 512
+    handshakes_per_peer: int = 64
     handshake_seconds: float = 5.0
     head_seconds: float = 4.0
     body_seconds: float = 5.0

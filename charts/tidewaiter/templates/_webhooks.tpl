@@ -1,0 +1,43 @@
+{{- /* What all webhooks share: who is called, and the namespaces whose pods are left alone. Takes the root and the path. */ -}}
+{{- define "tidewaiter.call" -}}
+{{- $path := last . -}}
+{{- with first . -}}
+admissionReviewVersions: [v1]
+sideEffects: None
+matchPolicy: Equivalent
+timeoutSeconds: {{ .Values.webhook.timeoutSeconds }}
+clientConfig:
+  {{- if .Values.webhook.url }}
+  url: {{ printf "%s%s" (trimSuffix "/validate" .Values.webhook.url) $path | quote }}
+  {{- else }}
+  service:
+    name: {{ include "tidewaiter.name" . }}
+    namespace: {{ .Release.Namespace }}
+    path: {{ $path }}
+    port: 443
+  {{- end }}
+  # In base64: the certificates in PEM of the authority that signed the serving certificate.
+  caBundle: {{ .Values.tls.caBundle | b64enc }}
+# By the name that the API server itself writes into this label; any other label is free for whoever may edit the namespace.
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: NotIn
+      values:
+        {{- concat (list .Release.Namespace "kube-system") .Values.exemptNamespaces | uniq | toYaml | nindent 8 }}
+{{- end -}}
+{{- end -}}
+
+{{- /* Every way to make a pod, or to change what it runs. */ -}}
+{{- define "tidewaiter.podRules" -}}
+- apiGroups: [""]
+  apiVersions: [v1]
+  operations: [CREATE, UPDATE]
+  resources: [pods]
+  scope: Namespaced
+- apiGroups: [""]
+  apiVersions: [v1]
+  operations: [UPDATE]
+  resources: [pods/ephemeralcontainers]
+  scope: Namespaced
+{{- end -}}
