@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from benchmarks import wrk
+
+WIDTH = 140
 
 _LIBRARIES = ("aiohttp", "uvloop", "msgspec", "cryptography", "cachetools")
 
@@ -26,7 +31,10 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measured value. `echo` is the same of the bare echo server, where that has one."""
+    """One measured value. `echo` is the same of the bare echo server, where that has one.
+
+    `by` is who asked the server, `wrk` or the `own` clients; "" where nobody did.
+    """
 
     scenario: str
     name: str
@@ -34,16 +42,28 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     echo: float | None = None
     goal: Goal | None = None
+    by: str = ""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it was measured. `load` is the average of the last minute before: other work makes all figures worse."""
+    """Where it was measured. `load` is the average of the last minute before: other work makes all figures worse.
+
+    `wrk` is the version of the external load generator, "" where it is not on PATH and our own clients asked instead.
+    """
 
     cpu: str
     cores: int
     python: str
     libraries: dict[str, str]
+    wrk: str
     load: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What a load's time is made of, where a goal was missed."""
+
+    load: str
+    parts: Mapping[str, float]
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -51,6 +71,7 @@ class Results(msgspec.Struct, frozen=True):
 
     machine: Machine
     figures: list[Figure]
+    explained: list[Explanation] = []
 
 
 def machine() -> Machine:
@@ -61,6 +82,7 @@ def machine() -> Machine:
         cores=os.cpu_count() or 0,
         python=platform.python_version(),
         libraries={name: version(name) for name in _LIBRARIES},
+        wrk=wrk.version(),
         load=os.getloadavg()[0],
     )
 
@@ -72,7 +94,8 @@ def table(figures: list[Figure]) -> Table:
         rows.add_column(column, no_wrap=True)
     for column in ("measured", "echo", "goal"):
         rows.add_column(column, justify="right", no_wrap=True)
-    rows.add_column("unit", no_wrap=True)
+    for column in ("unit", "asked by"):
+        rows.add_column(column, no_wrap=True)
     rows.add_column("", no_wrap=True)
     before = ""
     for figure in figures:
@@ -88,7 +111,7 @@ def _row(figure: Figure, scenario: str) -> tuple[str | Text, ...]:
         reached = figure.goal.reached(figure.value)
         mark = Text("reached", "green") if reached else Text("short of it", "yellow")
     echo = "" if figure.echo is None else _number(figure.echo)
-    return scenario, figure.name, _number(figure.value), echo, goal, figure.unit, mark
+    return scenario, figure.name, _number(figure.value), echo, goal, figure.unit, figure.by, mark
 
 
 def _number(value: float) -> str:
@@ -100,9 +123,15 @@ def _number(value: float) -> str:
 
 def show(results: Results) -> None:
     """Print it."""
-    console = Console(highlight=False, width=120)
+    console = Console(highlight=False, width=WIDTH)
     where = results.machine
     console.print(f"{where.cores} cores, {where.cpu}, Python {where.python}, load average {where.load:.1f} before")
     if where.load > where.cores / 2:
         console.print("The machine did other work: times are worse than they need be, CPU says more.", style="yellow")
+    console.print(f"The warm figures were asked for by {where.wrk or 'our own clients: wrk is not on PATH'}")
     console.print(table(results.figures))
+    if results.explained:
+        console.print("Where the time goes, for goals that were not reached:")
+    for each in results.explained:
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in each.parts.items())
+        console.print(f"- {each.load}: {parts}")

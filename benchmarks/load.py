@@ -11,7 +11,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import cast
 
 import msgspec
@@ -29,7 +29,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What to ask of whom. `bodies` is a file of reviews, one a line, asked in turn.
 
     It ends after `count` reviews, or `seconds`, whichever comes first. `at_once`: all of the reviews are there from the
-    beginning, so their times count from then, and not from when a connection was free for them.
+    beginning, so their times count from then, and not from when a connection was free for them. `interval` is the least
+    time between two reviews of one client, as if it were a controller that tries again.
     """
 
     port: int
@@ -38,20 +39,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 30.0
     count: int | None = None
     at_once: bool = False
+    interval: float = 0.0
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. Times are in seconds; `allowed` are answers with status 200 that let the pod pass.
-
-    `own_cpu` is what the clients themselves took, to tell whether they were the bottleneck.
-    """
+    """What came of it. Times are in seconds; `allowed` are answers with status 200 that let the pod pass."""
 
     answers: int
     allowed: int
     seconds: float
     p50: float
     p99: float
-    own_cpu: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -62,18 +60,19 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Load:
     """The state that all clients share."""
 
-    def __init__(self, requests: Iterator[bytes], clients: int, *, at_once: bool) -> None:
+    def __init__(self, requests: Iterator[bytes], job: Job) -> None:
         self.requests = requests
         self.times = array("d")
         self.allowed = 0
         self.begun = 0.0
-        self.at_once = at_once
+        self.interval = job.interval
         self.finished = asyncio.Event()
-        self._clients = clients
+        self._at_once = job.at_once
+        self._clients = job.clients
 
     def answered(self, sent: float, answer: bytes) -> None:
         """Count an answer."""
-        self.times.append(perf_counter() - (self.begun if self.at_once else sent))
+        self.times.append(perf_counter() - (self.begun if self._at_once else sent))
         if answer.startswith(_OK) and any(allowed in answer for allowed in _ALLOWED):
             self.allowed += 1
 
@@ -116,7 +115,11 @@ class Client(asyncio.Protocol):
             return
         self._received = b""
         self._load.answered(self._sent, data)
-        self.ask()
+        if self._load.interval:
+            rest = self._load.interval - (perf_counter() - self._sent)
+            asyncio.get_running_loop().call_later(max(0.0, rest), self.ask)
+        else:
+            self.ask()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Leave; a connection that the server ended asks no more."""
@@ -135,7 +138,7 @@ def _size(data: bytes) -> int:
 async def ask(job: Job, bodies: list[bytes]) -> Tally:
     requests = [http_request(body, f"127.0.0.1:{job.port}") for body in bodies]
     endless = itertools.cycle(requests)
-    load = Load(_until(endless, job), job.clients, at_once=job.at_once)
+    load = Load(_until(endless, job), job)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     loop = asyncio.get_running_loop()
@@ -143,11 +146,11 @@ async def ask(job: Job, bodies: list[bytes]) -> Tally:
         (await loop.create_connection(lambda: Client(load), "127.0.0.1", job.port, ssl=context))[1]
         for _ in range(job.clients)
     ]
-    load.begun, cpu = perf_counter(), process_time()
+    load.begun = perf_counter()
     for client in clients:
         client.ask()
     await load.finished.wait()
-    return _tally(load, process_time() - cpu)
+    return _tally(load)
 
 
 def _until(requests: Iterable[bytes], job: Job) -> Iterator[bytes]:
@@ -159,7 +162,7 @@ def _until(requests: Iterable[bytes], job: Job) -> Iterator[bytes]:
         yield request
 
 
-def _tally(load: Load, cpu: float) -> Tally:
+def _tally(load: Load) -> Tally:
     times = sorted(load.times)
     return Tally(
         answers=len(times),
@@ -167,7 +170,6 @@ def _tally(load: Load, cpu: float) -> Tally:
         seconds=perf_counter() - load.begun,
         p50=quantile(times, 0.5),
         p99=quantile(times, 0.99),
-        own_cpu=cpu,
     )
 
 

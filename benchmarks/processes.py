@@ -28,6 +28,13 @@ class Files(msgspec.Struct, frozen=True):
     key: Path
 
 
+class Decisions(msgspec.Struct, frozen=True):
+    """How many reviews were decided, and how many of them refused."""
+
+    all: int
+    refused: int
+
+
 class Server(msgspec.Struct, frozen=True):
     """A server that answers on `port`, health on `health`; `ready_seconds` is what it took from its start to that."""
 
@@ -48,12 +55,15 @@ class Server(msgspec.Struct, frozen=True):
         """The memory that it holds now."""
         return resident_bytes(self.process.pid)
 
-    async def decisions(self) -> int:
-        """How many reviews it says it has decided, by its own metrics."""
+    async def decisions(self) -> Decisions:
+        """What it has decided, by its own metrics; nothing, if it has none."""
+        if not self.health:
+            return Decisions(0, 0)
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.health}/metrics") as answer:
             lines = (await answer.text()).splitlines()
-        counts = (line for line in lines if line.startswith("tidewaiter_admission_requests_total{"))
-        return sum(int(float(line.rpartition(" ")[2])) for line in counts)
+        decided = [line for line in lines if line.startswith("tidewaiter_admission_requests_total{")]
+        refused = [line for line in decided if 'decision="allow"' not in line and 'decision="warn"' not in line]
+        return Decisions(_sum(decided), _sum(refused))
 
     def forget_log(self) -> None:
         """Empty its log."""
@@ -72,6 +82,10 @@ class Server(msgspec.Struct, frozen=True):
             return sum(b'"msg":"decision"' in line for line in lines)
 
 
+def _sum(lines: Sequence[str]) -> int:
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines)
+
+
 def resident_bytes(pid: int) -> int:
     """VmRSS of a process."""
     pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
@@ -79,13 +93,17 @@ def resident_bytes(pid: int) -> int:
 
 
 @asynccontextmanager
-async def tidewaiter(files: Files, policies: Path, registry: str) -> AsyncIterator[Server]:
-    """`tidewaiter serve` as it is deployed, its log going to a file."""
+async def tidewaiter(
+    files: Files, policies: Path, *registries: str, trust_root: Path | None = None, samples: Path | None = None
+) -> AsyncIterator[Server]:
+    """`tidewaiter serve` as it is deployed, its log going to a file; `samples` of it too, once it has ended."""
     port, health = free_port(), free_port()
     arguments = (
-        *("-m", "webhook", "serve", "--policy", str(policies), "--insecure-registry", registry),
+        *(("-m", "webhook") if samples is None else ("-m", "benchmarks.sampled", str(samples))),
+        *("serve", "--policy", str(policies), *(f"--insecure-registry={host}" for host in registries)),
         *("--bind", f"127.0.0.1:{port}", "--health-bind", f"127.0.0.1:{health}", "--drain-seconds", "0"),
-        *("--tls-cert", str(files.certificate), "--tls-key", str(files.key)),
+        *("--tls-cert", str(files.certificate), "--tls-key", str(files.key), "--no-trust-root-refresh"),
+        *(() if trust_root is None else ("--trust-root", str(trust_root))),
     )
     async with _running(arguments, files.folder / f"{port}.log", port, health) as server:
         yield server

@@ -7,15 +7,15 @@ from typing import Any
 
 NAMESPACE = "production"
 PATH = "/validate?timeout=10s"
+CONTAINERS = 3
 
-_CONTAINERS = ("app", "proxy", "logs")
 _SERVICE_ACCOUNT = "system:serviceaccount:kube-system:replicaset-controller"
 _API_ACCESS = "kube-api-access-7x2kq"
 _HASH = "7c9f8d6b54"
 
 
-def review(number: int, images: Sequence[str]) -> bytes:
-    """The review of a pod with three containers, whose images are these in turn. The number makes its names its own."""
+def review(number: int, images: Sequence[str], containers: int = CONTAINERS) -> bytes:
+    """The review of a pod with containers whose images are these in turn. The number makes its names its own."""
     request = {
         "uid": str(uuid.UUID(int=number)),
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -25,7 +25,7 @@ def review(number: int, images: Sequence[str]) -> bytes:
         "namespace": NAMESPACE,
         "operation": "CREATE",
         "userInfo": {"username": _SERVICE_ACCOUNT, "uid": "5c0f1b1a", "groups": ["system:serviceaccounts"]},
-        "object": _pod(f"shop-{_HASH}-{number:05}", images),
+        "object": _pod(f"shop-{_HASH}-{number:05}", [images[index % len(images)] for index in range(containers)]),
         "oldObject": None,
         "dryRun": False,
         "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
@@ -45,6 +45,7 @@ def http_request(body: bytes, host: str) -> bytes:
 
 
 def _pod(name: str, images: Sequence[str]) -> dict[str, Any]:
+    names = [f"container-{index}" for index in range(len(images))]
     labels = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/part-of": "store", "pod-template-hash": _HASH}
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"shop-{_HASH}", "uid": "a3", "controller": True}
     return {
@@ -56,12 +57,12 @@ def _pod(name: str, images: Sequence[str]) -> dict[str, Any]:
             "namespace": NAMESPACE,
             "labels": labels,
             "ownerReferences": [owner],
-            "managedFields": [_managed_fields()],
+            "managedFields": [_managed_fields(names)],
         },
         "spec": {
             "containers": [
-                _container(container, images[index % len(images)], 8080 + index)
-                for index, container in enumerate(_CONTAINERS)
+                _container(container, image, 8080 + index)
+                for index, (container, image) in enumerate(zip(names, images, strict=True))
             ],
             "volumes": [_token_volume(), {"name": "scratch", "emptyDir": {}}],
             "restartPolicy": "Always",
@@ -99,9 +100,9 @@ def _container(name: str, image: str, port: int) -> dict[str, Any]:
     }
 
 
-def _managed_fields() -> dict[str, Any]:
+def _managed_fields(names: Sequence[str]) -> dict[str, Any]:
     containers: dict[str, Any] = {
-        f'k:{{"name":"{name}"}}': {".": {}, "f:image": {}, "f:name": {}, "f:resources": {}} for name in _CONTAINERS
+        f'k:{{"name":"{name}"}}': {".": {}, "f:image": {}, "f:name": {}, "f:resources": {}} for name in names
     }
     return {
         "manager": "kube-controller-manager",

@@ -1,6 +1,7 @@
 """What all scenarios share: the servers under test, and the images that pods name."""
 
 from collections.abc import Sequence
+from tempfile import NamedTemporaryFile
 
 import msgspec
 
@@ -8,11 +9,10 @@ from benchmarks import asking
 from benchmarks.asking import Round
 from benchmarks.load import Job
 from benchmarks.processes import Files, Server
-from benchmarks.reviews import review
+from benchmarks.reviews import CONTAINERS, review
 from benchmarks.shop import Shop
 
 PODS = 64
-CONTAINERS = 3
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -29,16 +29,16 @@ class Stage(msgspec.Struct, frozen=True):
     known: list[str]
 
     def bodies(self, reviews: Sequence[bytes]) -> str:
-        """The name of a file of these reviews, as clients read it; good until the next one is made."""
-        path = self.files.folder / "bodies"
-        path.write_bytes(b"\n".join(reviews))
-        return str(path)
+        """The name of a file of these reviews, as clients read it."""
+        with NamedTemporaryFile(dir=self.files.folder, prefix="bodies-", delete=False) as file:
+            file.write(b"\n".join(reviews) + b"\n")
+        return file.name
 
-    def warm_bodies(self) -> str:
+    def warm_bodies(self, containers: int = CONTAINERS) -> str:
         """Reviews of different pods, of known images."""
         known = self.known
-        names = [[known[(CONTAINERS * pod + each) % len(known)] for each in range(CONTAINERS)] for pod in range(PODS)]
-        return self.bodies([review(pod, images) for pod, images in enumerate(names)])
+        names = [[known[(containers * pod + each) % len(known)] for each in range(containers)] for pod in range(PODS)]
+        return self.bodies([review(pod, images, containers) for pod, images in enumerate(names)])
 
     async def warm_up(self, server: Server) -> None:
         """Have a server verify the known images."""
@@ -56,3 +56,8 @@ def checked(found: Round, count: int | None = None) -> Round:
     assert tally.answers == tally.allowed, f"{tally.answers - tally.allowed} of {tally.answers} were not allowed"
     assert count in {None, tally.answers}, f"{tally.answers} answers, expected {count}"
     return found
+
+
+def clients_text(number: int) -> str:
+    """So many clients, in words of a table."""
+    return f"{number} client{'' if number == 1 else 's'}"

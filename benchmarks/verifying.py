@@ -11,10 +11,11 @@ from statistics import median
 
 import uvloop
 
-from benchmarks import figures
+from benchmarks import figures, kinds
 from benchmarks.figures import Figure
+from benchmarks.kinds import Kind
 from tests.fakes import sigstore
-from tests.fakes.sigstore import ISSUER, SUBJECT, Form, Key, Keyless, Log
+from tests.fakes.sigstore import ISSUER, SUBJECT, Keyless, Log
 from webhook.images import Digest, PinnedImage
 from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.authorities import Authority, KeyAuthority, KeylessAuthority, Requirement
@@ -22,13 +23,13 @@ from webhook.signatures.evidence import Attachment, Evidence
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.predicate_types import CYCLONEDX
+from webhook.signatures.proofs.trust_root import TrustRoot
 from webhook.signatures.trust import Circumstances, Proofs
-from webhook.signatures.trust_root import TrustRoot
 from webhook.signatures.verify import Examination, verify
 
-SECONDS = 0.5
+SECONDS = 0.3
 THREADS = 2
-DELAY_SECONDS = 2.0
+DELAY_SECONDS = 1.0
 TICK_SECONDS = 0.001
 
 DIGEST = Digest.parse(sigstore.DIGEST)
@@ -42,26 +43,26 @@ Verification = Callable[[], None]
 
 
 def by_key(proofs: Proofs = Proofs()) -> KeyAuthority:  # noqa: B008  a frozen value
-    return KeyAuthority("release", PublicKey.from_pem(Key().pem), proofs=proofs)
+    return KeyAuthority("release", PublicKey.from_pem(kinds.KEY.pem), proofs=proofs)
 
 
-def kinds() -> dict[str, Verification]:
+def verifications() -> dict[str, Verification]:
     """One verification of each kind."""
-    logged = Proofs(log=True)
+    logged = sigstore.signature(signer=kinds.KEY, log=Log.V1)
+    stamped = sigstore.signature(log=Log.NONE, timestamp=True)
     return {
-        "key, older format": _signature(by_key(), form=Form.LEGACY, signer=Key(), log=Log.NONE),
-        "key, bundle": _signature(by_key(), signer=Key(), log=Log.NONE),
-        "key, bundle, Rekor 1": _signature(by_key(logged), signer=Key(), log=Log.V1),
-        "keyless, older format, promise": _signature(KEYLESS, form=Form.LEGACY, log=Log.PROMISE),
-        "keyless, bundle, Rekor 1": _signature(KEYLESS, log=Log.V1),
-        "keyless, bundle, Rekor 2 and timestamp": _signature(KEYLESS, log=Log.V2, timestamp=True),
-        "keyless, bundle, timestamp alone": _signature(BY_TIMESTAMP, log=Log.NONE, timestamp=True),
+        **{str(kind): _of_kind(kind) for kind in Kind},
+        "key, Rekor 1": _accepted(by_key(Proofs(log=True)), logged),
+        "keyless, timestamp alone": _accepted(BY_TIMESTAMP, stamped),
         "keyless, another identity": _refused(),
     }
 
 
-def _signature(authority: Authority, **recipe: object) -> Verification:
-    attachment = sigstore.signature(**recipe)
+def _of_kind(kind: Kind) -> Verification:
+    return _accepted(KEYLESS if kind.keyless else by_key(), kinds.signature(kind))
+
+
+def _accepted(authority: Authority, attachment: Attachment) -> Verification:
     requirement = Requirement(1, (authority,))
 
     def run() -> None:
@@ -103,13 +104,13 @@ def _attested(attachment: Attachment) -> Verification:
 
 async def by_kind() -> AsyncIterator[Figure]:
     """Milliseconds of each kind, the median, and the loop's delay while two threads do the dearest ones."""
-    for name, run in kinds().items():
+    for name, run in verifications().items():
         yield Figure(scenario="verify", name=name, value=_median(run), unit="ms")
     large = bill_of_materials()
     size = len(large.content) / 2**20
     attested = _attested(large)
     yield Figure(scenario="verify", name=f"bill of materials of {size:.1f} MiB", value=_median(attested), unit="ms")
-    timestamped = _signature(KEYLESS, log=Log.V2, timestamp=True)
+    timestamped = _of_kind(Kind.KEYLESS_TIMESTAMP)
     for name, work in (("idle", None), ("keyless signatures", timestamped), ("bills of materials", attested)):
         delays = await _delays(work)
         yield Figure(scenario="loop delay", name=f"{name}, p99", value=delays[int(len(delays) * 0.99)], unit="ms")

@@ -6,7 +6,7 @@ from statistics import median
 from benchmarks import asking, processes
 from benchmarks.asking import Round
 from benchmarks.figures import Figure, Goal
-from benchmarks.stage import Stage, checked
+from benchmarks.stage import Stage, checked, clients_text
 
 ROUNDS = 3
 OTHER_POLICIES = 999
@@ -22,12 +22,12 @@ async def by_clients(stage: Stage) -> AsyncIterator[Figure]:
     """At 1, 16 and 64 clients, beside the echo server; no registry is asked, and each review is logged."""
     bodies, registry = stage.warm_bodies(), stage.shop.registry
     stage.ours.forget_log()
-    requests, decided = registry.requests, await stage.ours.decisions()
+    requests, decided = registry.requests, (await stage.ours.decisions()).all
     for clients in _GOALS:
         found = await asking.ask_in_turn((stage.ours, stage.echo, stage.plain), bodies, clients, ROUNDS)
         for figure in _figures(clients, *found):
             yield figure
-    decided = await stage.ours.decisions() - decided
+    decided = (await stage.ours.decisions()).all - decided
     lines = await stage.ours.logged(decided) / decided
     requests = registry.requests - requests
     name = "warm, all of them"
@@ -37,7 +37,7 @@ async def by_clients(stage: Stage) -> AsyncIterator[Figure]:
 
 
 def _figures(clients: int, ours: list[Round], echo: list[Round], plain: list[Round]) -> Iterable[Figure]:
-    scenario, goals = f"warm, {clients} client{'' if clients == 1 else 's'}", _GOALS[clients]
+    scenario, goals = f"warm, {clients_text(clients)}", _GOALS[clients]
     for each in (*ours, *plain):
         checked(each)
     cpu, echo_cpu = asking.cpu_microseconds(ours), asking.cpu_microseconds(echo)
@@ -51,13 +51,14 @@ def _figures(clients: int, ours: list[Round], echo: list[Round], plain: list[Rou
         ("part of a plain webhook", "", asking.ratio(ours, plain), None),
         ("the same, by CPU", "", asking.cpu_microseconds(plain) / cpu, None),
     ):
-        yield Figure(scenario=scenario, name=name, value=one, echo=other, unit=unit, goal=goals.get(name))
+        yield Figure(
+            scenario=scenario, name=name, value=one, echo=other, unit=unit, goal=goals.get(name), by=ours[0].by
+        )
 
 
 async def many_policies(stage: Stage) -> AsyncIterator[Figure]:
     """1,000 policies of which one matches, against that one alone."""
-    policies = stage.files.folder / "many.yaml"
-    policies.write_text(stage.shop.policies(OTHER_POLICIES), encoding="ascii")
+    policies = stage.shop.policies(stage.files.folder / "many.yaml", OTHER_POLICIES)
     async with processes.tidewaiter(stage.files, policies, stage.shop.registry.host) as many:
         await stage.warm_up(many)
         few, plenty = await asking.ask_in_turn((stage.ours, many), stage.warm_bodies(), 16, ROUNDS)
@@ -69,9 +70,10 @@ async def many_policies(stage: Stage) -> AsyncIterator[Figure]:
 
 
 def _comparison(few: Sequence[Round], plenty: Sequence[Round]) -> Iterable[Figure]:
-    scenario = f"{OTHER_POLICIES + 1:,} policies"
+    scenario, goal, by = f"{OTHER_POLICIES + 1:,} policies", Goal(1.15), few[0].by
     for each in (*few, *plenty):
         checked(each)
     cpu = median(many.cpu / one.cpu for one, many in zip(few, plenty, strict=True))
-    yield Figure(scenario=scenario, name="time against 1", value=asking.ratio(few, plenty), unit="x", goal=Goal(1.15))
-    yield Figure(scenario=scenario, name="CPU against 1", value=cpu, unit="x", goal=Goal(1.15))
+    time = asking.ratio(few, plenty)
+    yield Figure(scenario=scenario, name="time against 1", value=time, unit="x", goal=goal, by=by)
+    yield Figure(scenario=scenario, name="CPU against 1", value=cpu, unit="x", goal=goal, by=by)
