@@ -101,3 +101,12 @@ def test_a_label_of_a_namespace() -> None:
 def test_what_is_no_label_of_a_namespace(text: str) -> None:
     with pytest.raises(ConfigurationError, match="expected NAMESPACE:KEY=VALUE"):
         config.namespace_label(text)
+
+
+def test_credential_providers_are_a_file_and_a_folder() -> None:
+    file, folder = Path("providers.yaml"), Path("bin")
+    assert config.credential_providers(file, folder) == (file, folder)
+    assert config.credential_providers(None, None) is None
+    for given in ((file, None), (None, folder)):
+        with pytest.raises(ConfigurationError, match="need each other"):
+            config.credential_providers(*given)
