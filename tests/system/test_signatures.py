@@ -47,8 +47,14 @@ def test_a_signature_by_the_key_verifies(corpus: Corpus, workshop: Workshop) -> 
     ((candidate,),) = (each["candidates"] for each in document["results"][0]["judgements"])
     assert candidate.pop("source")
     assert candidate.pop("signer").startswith("key sha256:")
-    told = {"wanted": "signature", "kind": "signature", "authority": "release.pub", "accepted": True, "reason": "verified"}
-    assert candidate == {**told, "fault": "", "proofs": []}
+    told = {
+        "wanted": "signature",
+        "kind": "signature",
+        "authority": "release.pub",
+        "accepted": True,
+        "reason": "verified",
+    }
+    assert candidate == {**told, "wanted": "signature", "fault": "", "proofs": []}
     judgement = {
         "policy": "",
         "entry": "key release.pub",
