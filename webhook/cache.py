@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from math import inf
 from typing import Generic, TypeVar
 
+import msgspec
 from cachetools import TLRUCache
 
 from webhook.errors import TooManyVerificationsError, VerificationTimedOutError
@@ -30,15 +31,12 @@ AHEAD = 0.1
 """The part of its life, the last one, in which a value that is asked for is renewed."""
 
 
-class Kept(Generic[V]):
-    """A value and when it is due to be renewed."""
+class Kept(msgspec.Struct, Generic[V], gc=False):
+    """A value, when it ends, and when it is due to be renewed. Nothing that it holds leads back to it."""
 
-    __slots__ = ("due", "expires", "value")
-
-    def __init__(self, value: V, now: float, lifetime: float) -> None:
-        self.value = value
-        self.expires = now + lifetime
-        self.due = self.expires - AHEAD * lifetime if lifetime >= RENEWED_SECONDS else inf
+    value: V
+    expires: float
+    due: float
 
 
 class Cache(Generic[K, V]):
@@ -137,7 +135,8 @@ class Cache(Generic[K, V]):
             raise RuntimeError(f"native code failed ({type(error).__name__})") from error
         lifetime = self._lifetime(value)
         if lifetime > 0:
-            self._values[key] = Kept(value, self._clock(), lifetime)
+            expires = self._clock() + lifetime
+            self._values[key] = Kept(value, expires, expires - AHEAD * lifetime if lifetime >= RENEWED_SECONDS else inf)
         return value
 
     def _land(self, key: K, flight: asyncio.Task[V], owner: str) -> None:

@@ -122,7 +122,9 @@ class Bulkhead:
     @asynccontextmanager
     async def place(self, compartment: str, group: str, work: Hashable) -> AsyncIterator[None]:
         """A place in a compartment for the work of a group. Raises as `FairRoom.place` does."""
-        room = self._compartments.setdefault(compartment, FairRoom(self._of_one))
+        room = self._compartments.get(compartment)
+        if room is None:
+            room = self._compartments[compartment] = FairRoom(self._of_one)
         async with room.place(group, work), self._whole.place(compartment, work):
             yield
 

@@ -1,5 +1,6 @@
 """What is asked of all evidence of one image: attestations, several, large ones, and those that are not seen."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from webhook.signatures.keys import PublicKey
 from webhook.signatures.outcome import Outcome, combined
 from webhook.signatures.predicate_types import VULNERABILITIES
 from webhook.signatures.reports.vulnerabilities import Severity, VulnerabilityRule
+from webhook.signatures.trust import Circumstances, Proofs
 from webhook.signatures.verify import Examination
 
 REVIEW = "https://example.com/review/v1"
@@ -89,6 +91,12 @@ def test_an_outcome_ends_when_what_it_counted_does() -> None:
     other = Outcome(verified=True, code=None, message="signed", until=NOW + timedelta(days=90))
     assert combined([other, outcome]).until == outcome.until
     assert combined([outcome, other, Outcome(verified=True, code=None, message="x")]).until == outcome.until
+
+
+def test_what_cannot_be_judged_for_want_of_a_trust_root_is_no_answer() -> None:
+    bare = Examination(Evidence((attested(),)), Digest.parse(DIGEST), Circumstances(NOW))
+    logged = rule(replace(A, proofs=Proofs(log=True)))
+    assert bare.attestations(logged, IMAGE).code is Code.TRUST_ROOT_UNAVAILABLE
 
 
 def test_a_rule_that_nothing_can_fulfil_is_never_fulfilled() -> None:

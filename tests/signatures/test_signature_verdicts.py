@@ -45,7 +45,7 @@ ATTESTATION = stated(RELEASE, changed(statement(), "predicateType", to="https://
 class Raising(Mapping[str, str]):
     """Annotations that raise when they are read, as only a fault in our own code could."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def __getitem__(self, key: str) -> str:
@@ -58,7 +58,7 @@ class Raising(Mapping[str, str]):
         raise self.error
 
 
-def raising(error: Exception) -> Attachment:
+def raising(error: BaseException) -> Attachment:
     return Attachment("tag", SIMPLE_MEDIA_TYPE, dumped(payload()), Raising(error))
 
 
@@ -118,7 +118,7 @@ def test_one_good_signature_suffices_wherever_it_stands(others: tuple[Attachment
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_any_exception_refuses_its_candidate_alone_and_tells_its_kind_alone(error: Exception) -> None:
+def test_any_exception_refuses_its_candidate_alone_and_tells_its_kind_alone(error: BaseException) -> None:
     """SIG-36."""
     outcome = judged(raising(error))
     reason = f"cannot be read ({type(error).__name__})"
@@ -127,6 +127,17 @@ def test_any_exception_refuses_its_candidate_alone_and_tells_its_kind_alone(erro
         f"found 1, none a well-formed signature of this digest: {reason}",
     )
     assert judged(raising(error), simple(RELEASE)).verified
+
+
+class Panic(BaseException):
+    """What pyo3 makes of a panic."""
+
+
+def test_a_panic_refuses_one_thing_and_the_end_of_the_program_is_let_through() -> None:
+    assert judged(raising(Panic()), simple(RELEASE)).verified
+    assert judged(raising(Panic())).code is Code.SIGNATURE_INVALID
+    with pytest.raises(KeyboardInterrupt):
+        judged(raising(KeyboardInterrupt()))
 
 
 def test_a_key_that_raises_never_vouches_and_takes_no_other_along() -> None:

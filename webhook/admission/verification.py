@@ -112,7 +112,8 @@ class Verification:
         if kept is None:
             return None
         if kept.due <= self._monotonic():
-            self._outcomes.renew(key, kept, partial(self._verify, entry, key, Asker(keyring=asker.keyring)))
+            renewing = Asker(keyring=asker.keyring)
+            self._outcomes.renew(key, kept, partial(self._verify, entry, key, renewing, _registries(entry, image)))
         return kept.value
 
     async def outcome(
@@ -120,8 +121,9 @@ class Verification:
     ) -> Outcome:
         """Whether the entry is satisfied for the image, or for the index of the tag. Raises `NotFoundOutError`."""
         key = (entry.key, self._roots(entry), image, tag, self.scope(entry, image, asker))
-        self._rooms(entry).join(_registries(entry, image), asker.namespace, key)
-        return await self._outcomes.get(key, lambda: self._verify(entry, key, asker), wait, asker.namespace)
+        registries = _registries(entry, image)
+        self._rooms(entry).join(registries, asker.namespace, key)
+        return await self._outcomes.get(key, lambda: self._verify(entry, key, asker, registries), wait, asker.namespace)
 
     @staticmethod
     def scope(entry: VerifyEntry, image: PinnedImage, asker: Asker) -> str:
@@ -134,9 +136,9 @@ class Verification:
         roots = (self._trust.current(name) for name in entry.trust_roots)
         return " ".join(root.fingerprint if root else "" for root in roots)
 
-    async def _verify(self, entry: VerifyEntry, key: OutcomeKey, asker: Asker) -> Outcome:
+    async def _verify(self, entry: VerifyEntry, key: OutcomeKey, asker: Asker, registries: str) -> Outcome:
         _, _, image, tag, _ = key
-        async with self._rooms(entry).place(_registries(entry, image), asker.namespace, key):
+        async with self._rooms(entry).place(registries, asker.namespace, key):
             return self._brief(entry, await self._prover.outcome(entry, image, tag, asker.keyring))
 
     def _rooms(self, entry: VerifyEntry) -> Bulkhead:
