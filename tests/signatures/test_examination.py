@@ -147,7 +147,7 @@ def test_a_large_document_is_read_once_an_authority_vouches_for_it() -> None:
 
 
 def test_a_large_document_that_nobody_vouches_for_is_never_read() -> None:
-    hostile = large("stranger", wide=[[]] * 600_000)
+    hostile = large("stranger", wide=[[]] * 1_000_000)
     outcome = examined(hostile).attestations(rule(), IMAGE)
     assert (outcome.code, [trial.fault for trial in outcome.trials]) == (
         Code.ATTESTATION_MISSING,
@@ -158,9 +158,9 @@ def test_a_large_document_that_nobody_vouches_for_is_never_read() -> None:
 
 
 def test_a_large_document_of_too_many_values_is_refused_whoever_vouches() -> None:
-    outcome = examined(large("a", wide=[[]] * 600_000)).attestations(rule(), IMAGE)
+    outcome = examined(large("a", wide=[[]] * 1_000_000)).attestations(rule(), IMAGE)
     [trial] = outcome.trials
-    assert (trial.fault, trial.reason) == (Fault.MALFORMED, "statement: more than the 500000 values that are read")
+    assert (trial.fault, trial.reason) == (Fault.MALFORMED, "statement: more than the 900000 values that are read")
 
 
 def test_a_large_document_about_another_digest_is_refused() -> None:

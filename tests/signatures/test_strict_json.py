@@ -45,7 +45,12 @@ REFUSED = {
     ),
     "much too deep": (b"[" * 9_000, "nested deeper than 64"),
     "too many values": (b"[" + b"1," * 10_000 + b"1]", "more than the 10000 values that are read"),
-    "too many strings": (b'""' * 20_001 + b"[" * 65, "more than the 10000 values that are read"),
+    "too many strings": (b"[" + b'"",' * 10_001 + b'""]', "more than the 10000 values that are read"),
+    "many commas in a string": (b'["' + b"," * 20_000 + b'"' + b"[" * 65, "nested deeper than 64"),
+    "deep behind a string that spans what is counted at once": (
+        b'["' + b"," * 70_000 + b'",' + b"[" * 65,
+        "nested deeper than 64",
+    ),
     "many brackets that do not match": (b"[]" * 65 + b"]", "not JSON: Extra data at character 2"),
     "deep behind a backslash outside of strings": (b'\\"' + b"[" * 65, "nested deeper than 64"),
     "deep behind a string that ends in a backslash": (b'["\\\\",' + b"[" * 65, "nested deeper than 64"),

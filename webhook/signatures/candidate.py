@@ -17,7 +17,7 @@ MAX_CONTENT_BYTES: Final = 1 << 20
 MAX_DOCUMENT_BYTES: Final = 16 << 20
 """Of a bundle or an envelope, and of the statement in it. Signatures take 1 to 15 KB, bills of materials some MB."""
 
-MAX_STATEMENT_VALUES: Final = 500_000
+MAX_STATEMENT_VALUES: Final = 900_000
 """JSON values of one statement. Bills of materials have about 50,000 a megabyte."""
 
 MAX_SIGNATURE_CHARACTERS: Final = 8192

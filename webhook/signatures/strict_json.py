@@ -24,8 +24,8 @@ in which no other thread runs. A bundle has about 60."""
 MAX_INTEGER_DIGITS: Final = 20
 """With the sign: enough for every 64-bit integer, and far from the sizes where parsing one costs quadratic time."""
 
-_BRACKETS_AT_ONCE: Final = 1 << 14
-"""That are counted in one call: other threads wait for each call to end, and this one takes a millisecond."""
+_WINDOW_BYTES: Final = 1 << 16
+"""That are counted at once: other threads wait for each call to end, and these take a millisecond."""
 
 _KINDS: Final[dict[type, str]] = {
     type(None): "absent or null",
@@ -120,26 +120,28 @@ def _refuse_shape(raw: bytes, values: int) -> None:
 
     Backslashes stand in strings alone, or else the parser stops at the first of them. Once escaped backslashes and
     quotes are gone, every second piece between quotes is outside of strings. Each value but the first follows a comma
-    or an opening bracket, and has two strings at most, with its name.
+    or an opening bracket.
     """
     if sum(map(raw.count, _BEFORE_VALUES)) <= MAX_DEPTH:
         return
     plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if plain.count(b'"') > 4 * values:
-        raise JsonError(f"more than the {values} values that are read")
-    outside = b"".join(plain.split(b'"')[::2])
-    if sum(map(outside.count, _BEFORE_VALUES)) > values:
-        raise JsonError(f"more than the {values} values that are read")
-    _refuse_depth(outside.translate(None, _NO_BRACKETS))
+    inside = depth = 0
+    ceiling = values
+    for start in range(0, len(plain), _WINDOW_BYTES):
+        pieces = plain[start : start + _WINDOW_BYTES].split(b'"')
+        outside = b"".join(pieces[inside::2])
+        inside = (inside + len(pieces) - 1) % 2
+        values -= sum(map(outside.count, _BEFORE_VALUES))
+        if values < 0:
+            raise JsonError(f"more than the {ceiling} values that are read")
+        depth = _depth_after(outside.translate(None, _NO_BRACKETS), depth)
 
 
-def _refuse_depth(brackets: bytes) -> None:
-    depth = 0
-    for start in range(0, len(brackets), _BRACKETS_AT_ONCE):
-        depths = list(accumulate(map(_STEP.__getitem__, brackets[start : start + _BRACKETS_AT_ONCE]), initial=depth))
-        if max(depths) > MAX_DEPTH:
-            raise JsonError(f"nested deeper than {MAX_DEPTH}")
-        depth = depths[-1]
+def _depth_after(brackets: bytes, depth: int) -> int:
+    depths = list(accumulate(map(_STEP.__getitem__, brackets), initial=depth))
+    if max(depths) > MAX_DEPTH:
+        raise JsonError(f"nested deeper than {MAX_DEPTH}")
+    return depths[-1]
 
 
 def _refuse_lone_surrogates(value: JsonValue) -> None:
