@@ -186,6 +186,49 @@ async def test_whoever_is_sent_away_as_it_gives_up_takes_no_place_with_it() -> N
     assert people.entered == ["a0", "a1", "b1"]
 
 
+class TestShares:
+    """One group takes so many places at most, however many are free."""
+
+    async def test_a_group_that_is_stuck_leaves_places_to_others(self) -> None:
+        room, stuck = FairRoom(4, of_one=2), asyncio.Event()
+        entered: list[str] = []
+
+        async def work(group: str, number: int, until: asyncio.Event | None = None) -> None:
+            async with room.place(group, (group, number)):
+                entered.append(group)
+                if until is not None:
+                    await until.wait()
+
+        slow = [asyncio.create_task(work("slow", number, stuck)) for number in range(10)]
+        await settle()
+        assert entered == ["slow"] * 2
+        await asyncio.wait_for(asyncio.gather(*(work("quick", number) for number in range(20))), 5.0)
+        assert entered.count("quick") == 20
+        stuck.set()
+        await asyncio.gather(*slow)
+        assert entered.count("slow") == 10
+
+    async def test_no_place_is_lost_by_those_who_stop_waiting(self) -> None:
+        room, gate = FairRoom(2, of_one=1), asyncio.Event()
+
+        async def work(group: str, number: int) -> str:
+            async with room.place(group, number):
+                await gate.wait()
+            return group
+
+        tasks = [asyncio.create_task(work("a", number)) for number in range(6)]
+        await settle()
+        for task in (tasks[0], tasks[2]):
+            task.cancel()
+        await settle()
+        other = asyncio.create_task(work("b", 10))
+        gate.set()
+        assert await asyncio.wait_for(other, 5.0) == "b"
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert done.count("a") == 4
+        assert await asyncio.wait_for(work("a", 20), 5.0) == "a"
+
+
 class TestBulkhead:
     async def test_a_compartment_that_is_stuck_leaves_the_others_alone(self) -> None:
         bulkhead, stuck = Bulkhead(4, 2), asyncio.Event()
@@ -207,7 +250,7 @@ class TestBulkhead:
         bulkhead, gate, entered = Bulkhead(2, 2), asyncio.Event(), list[str]()
 
         async def work(compartment: str, number: int) -> None:
-            async with bulkhead.place(compartment, "a", number):
+            async with bulkhead.place(compartment, f"group {number}", number):
                 entered.append(compartment)
                 await gate.wait()
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from aiohttp import ThreadedResolver
 from yarl import URL
 
 from webhook.admission.decide import Decider, Options
@@ -23,6 +22,7 @@ from webhook.registry.credential_providers import configuration
 from webhook.registry.credential_providers.keychain import CredentialProviders
 from webhook.registry.docker_config_file import DockerConfigFile
 from webhook.registry.keychain import Keychain, KeychainChain
+from webhook.registry.names import Names
 from webhook.registry.pod_keyring import PodKeyring, PullSecret
 from webhook.registry.settings import Mirror, RegistrySettings
 from webhook.registry.transport import Request, Transport
@@ -121,7 +121,7 @@ class RepositoryWeb:
     async def get(self, url: str, ceiling: int) -> bytes | None:
         """What lies at the URL, None where the server says that nothing does. Raises `NotFoundOutError`."""
         if self._transport is None:
-            self._transport = Transport(self._settings, ThreadedResolver)
+            self._transport = Transport(self._settings, Names)
         target = URL(url, encoded=True)
         whom = endpoint.of_url(target).authority
         answer = await self._transport.ask(Request(target, whom, ceiling))

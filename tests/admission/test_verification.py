@@ -39,6 +39,7 @@ from webhook.signatures.keys import PublicKey
 from webhook.signatures.trust import Proofs, Proved
 
 SOON = 10.0
+OF_ONE_NAMESPACE = MAX_AT_ONCE_OF_ONE // 2
 RELEASE = key()
 BY_RELEASE = KeyAuthority("release", PublicKey.from_pem(pem(RELEASE)))
 SIGNED = VerifyEntry("signed", "1", Requirement(1, (BY_RELEASE,)))
@@ -114,16 +115,19 @@ class TestOneSlowRegistry:
     """What a registry that does not answer costs the others: nothing."""
 
     async def test_it_has_so_many_questions_at_once(self, questions: Questions, registry: FakeRegistry) -> None:
-        await questions.ask(SIGNED, *images("slow.example", 100))
+        await questions.ask(SIGNED, *images("slow.example", 50))
+        assert asked(registry, "slow.example") == OF_ONE_NAMESPACE
+        await questions.ask(SIGNED, *images("slow.example/other", 50), namespace="other")
+        await questions.ask(SIGNED, *images("slow.example/third", 50), namespace="third")
         assert asked(registry, "slow.example") == MAX_AT_ONCE_OF_ONE
         registry.gates["slow.example"].set()
         await asyncio.wait_for(asyncio.gather(*questions.tasks), SOON)
-        assert asked(registry, "slow.example") == 100
+        assert asked(registry, "slow.example") == 150
 
     async def test_tags_are_asked_about_in_the_same_places(self, questions: Questions, registry: FakeRegistry) -> None:
-        await questions.ask(SIGNED, *images("slow.example", MAX_AT_ONCE_OF_ONE - 1))
+        await questions.ask(SIGNED, *images("slow.example", OF_ONE_NAMESPACE - 1))
         await questions.resolve("slow.example/app:1", "slow.example/app:2", "fast.example/app:1")
-        assert asked(registry, "slow.example") == MAX_AT_ONCE_OF_ONE
+        assert asked(registry, "slow.example") == OF_ONE_NAMESPACE
         assert asked(registry, "fast.example") == 1
 
     @pytest.mark.parametrize("entry", [SIGNED, ATTESTED])
@@ -152,9 +156,9 @@ class TestOneSlowRegistry:
         self, questions: Questions, registry: FakeRegistry
     ) -> None:
         await questions.ask(ATTESTED, *images("slow.example", 100))
-        assert asked(registry, "slow.example") == MAX_ATTESTED_AT_ONCE_OF_ONE
+        assert asked(registry, "slow.example") == MAX_ATTESTED_AT_ONCE_OF_ONE // 2
         await questions.ask(SIGNED, *images("slow.example", 100))
-        assert asked(registry, "slow.example") == MAX_ATTESTED_AT_ONCE_OF_ONE + MAX_AT_ONCE_OF_ONE
+        assert asked(registry, "slow.example") == MAX_ATTESTED_AT_ONCE_OF_ONE // 2 + OF_ONE_NAMESPACE
 
     @pytest.mark.parametrize(("entry", "limit"), [(SIGNED, MAX_AT_ONCE), (ATTESTED, MAX_ATTESTED_AT_ONCE)])
     async def test_all_registries_together_have_so_many_questions(

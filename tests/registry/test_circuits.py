@@ -189,6 +189,14 @@ def test_a_rate_limit_holds_back_its_repository_for_its_caller_and_for_its_time(
     bench.circuits.begin(APP)
 
 
+def test_a_shorter_rate_limit_that_comes_late_does_not_lift_a_longer_one(bench: Bench) -> None:
+    older = bench.circuits.begin(APP)
+    bench.circuits.begin(APP).limited(30.0)
+    older.limited(0.0)
+    with pytest.raises(RegistryRateLimitedError):
+        bench.circuits.begin(APP)
+
+
 def test_an_answer_to_an_older_question_does_not_lift_a_rate_limit(bench: Bench) -> None:
     older = bench.circuits.begin(APP)
     bench.circuits.begin(APP).limited(30.0)

@@ -168,3 +168,18 @@ async def test_without_registry_and_mirror_nothing_is_found_and_nothing_succeeds
     mirror.replies["/v2/other/manifests/1"] = answering(429)
     with pytest.raises(RegistryRateLimitedError):
         await client.resolve(images.parse(f"{registry.host}/other:1"))
+
+
+async def test_a_mirror_without_credentials_is_not_shown_those_of_the_registry(
+    registry: FakeRegistry, mirror: FakeRegistry
+) -> None:
+    class OfRegistry(FixedKeychain):
+        async def credentials(self, image: ImageReference | PinnedImage) -> Credentials | None:
+            return Credentials("for", "registry") if image.registry == registry.host else None
+
+    registry.auth = mirror.auth = BasicAuth("for", "registry")
+    registry.put_image("app", tag="1")
+    settings = RegistrySettings(**mirrored(registry, mirror))
+    async with RegistryClient(settings, OfRegistry(), pause=at_once) as client:
+        await failure(client, registry.host)
+    assert {asked.authorization for asked in mirror.asked} == {None}

@@ -135,3 +135,9 @@ async def test_the_pods_credentials_go_before_the_operators_where_it_has_some() 
             with pytest.raises(CredentialsRefusedError):
                 await client.resolve(image)
             assert len(operator.asked) == 2
+
+
+def test_tenants_with_different_identity_tokens_have_different_scopes() -> None:
+    one, other = (PodKeyring([secret({"ghcr.io": {"identitytoken": token}})]) for token in ("one", "other"))
+    same = PodKeyring([secret({"ghcr.io": {"identitytoken": "one"}})])
+    assert one.scope(APP) == same.scope(APP) != other.scope(APP)

@@ -120,8 +120,8 @@ class Circuits:
             circuit.until = now + circuit.pause
 
     def hold(self, access: Access, seconds: float) -> None:
-        """Leave a repository alone, for one caller."""
-        self._held[access] = self._clock() + seconds
+        """Leave a repository alone, for one caller; an answer that came late does not shorten that."""
+        self._held[access] = max(self._held.get(access, 0.0), self._clock() + seconds)
 
     def release(self, scope: Hashable) -> None:
         """A probe is over."""

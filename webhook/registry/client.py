@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Self
 
 import msgspec
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 
 from webhook.clock import Clock, SystemClock
@@ -16,6 +15,7 @@ from webhook.registry.authorization import Access, Authorizer
 from webhook.registry.discovery import Search
 from webhook.registry.inspection import Inspection
 from webhook.registry.keychain import Keychain
+from webhook.registry.names import Names
 from webhook.registry.pod_keyring import PodKeyring
 from webhook.registry.questions import Pause, Questions
 from webhook.registry.repository import Repository
@@ -39,7 +39,7 @@ class RegistryClient:
         keychain: Keychain,
         *,
         clock: Clock | None = None,
-        resolver: Callable[[], AbstractResolver] = ThreadedResolver,
+        resolver: Callable[[], AbstractResolver] = Names,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self._settings = settings

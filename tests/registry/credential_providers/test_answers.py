@@ -68,8 +68,11 @@ def test_of_two_providers_with_one_key_the_first_decides() -> None:
     assert chosen("ghcr.io/app", first, {"ghcr.io/app": login("closer")}) == "closer"
 
 
-def test_names_and_passwords_may_be_empty() -> None:
-    assert answers.choose(read({"ghcr.io": {}}), images.parse("ghcr.io/app")) == Credentials("", "")
+def test_an_entry_without_name_and_password_asks_as_nobody() -> None:
+    assert answers.choose(read({"ghcr.io": {}}), images.parse("ghcr.io/app")) is None
+    assert answers.choose(read({"ghcr.io": {}}, {"*.io": {"username": "a"}}), images.parse("ghcr.io/app")) is None
+    named = answers.choose(read({"ghcr.io": {"username": "a"}}), images.parse("ghcr.io/app"))
+    assert named == Credentials("a", "")
 
 
 NO_RESPONSE = f"answered with no CredentialProviderResponse of {PROTOCOL}"

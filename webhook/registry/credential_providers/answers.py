@@ -79,14 +79,15 @@ def choose(answers: Sequence[Answer], image: ImageReference | PinnedImage) -> Cr
     """The credentials for an image among answers, which are in the order of their providers.
 
     As kubelet has it, longer keys go before shorter ones that they begin with, and exact ones before those with `*`: it
-    is the descending order of their texts. Keys of Docker Hub's old name count where no other key does.
+    is the descending order of their texts. Keys of Docker Hub's old name count where no other key does. Without a user
+    name and a password an entry asks for nobody's: Azure's program answers so for images that anybody may pull.
     """
     entries = sorted(
         (entry for answer in answers for entry in answer.entries), key=lambda entry: entry.key, reverse=True
     )
     for entry in entries:
         if entry.pattern.matches(image):
-            return entry.credentials
+            return entry.credentials if entry.credentials.username or entry.credentials.password else None
     if image.registry == images.DOCKER_HUB:
         return next((entry.credentials for entry in entries if entry.key == _LEGACY_DOCKER_HUB), None)
     return None
