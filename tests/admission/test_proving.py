@@ -27,7 +27,7 @@ from webhook.policy.rules import VerifyEntry
 from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.authorities import KeyAuthority, KeylessAuthority, Requirement
 from webhook.signatures.contents import BASE_DIGEST, BASE_NAME, Contents, Platform
-from webhook.signatures.evidence import Evidence, Unanswered
+from webhook.signatures.evidence import Evidence, Unanswered, Unusable
 from webhook.signatures.identities import Identity
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.outcome import Outcome
@@ -311,6 +311,18 @@ class TestAgainst:
         registry.found[str(ATTESTED)] = Evidence((sigstore.attestation(REVIEW, {}, signer=Key(), log=Log.NONE),))
         outcome = await prover.outcome(refusing, ATTESTED, "1.2")
         assert (outcome.code, outcome.attestation) == (Code.CONDITION_FALSE, REVIEW)
+        assert registry.asked == [f"attestations {ATTESTED}"]
+
+    async def test_an_index_does_not_make_good_that_not_all_was_seen(
+        self, prover: Prover, registry: FakeRegistry
+    ) -> None:
+        """Whoever crowds out a bad report of the platform must not have the index decide in its place."""
+        registry.tags[f"{ATTESTED.name}:1.2"] = str(INDEX.digest)
+        registry.indexes[str(INDEX)] = frozenset({ATTESTED.digest})
+        beyond = Unusable("referrers", "there are 300; 200 of them are looked at", beyond=True)
+        registry.found[str(ATTESTED)] = Evidence(unusable=(beyond,))
+        both = entry(attestations=(attestation_rule(),))
+        assert (await prover.outcome(both, ATTESTED, "1.2")).code is Code.REGISTRY_RESPONSE_INVALID
         assert registry.asked == [f"attestations {ATTESTED}"]
 
     async def test_provenance_does_not_count_where_some_was_not_seen(

@@ -8,8 +8,18 @@ from webhook.codes import Code
 from webhook.images import Digest
 from webhook.signatures.faults import Fault
 
-AGAINST = frozenset({Code.VULNERABLE, Code.CONDITION_FALSE, Code.ATTESTATION_TOO_OLD, Code.BASE_IMAGE_NOT_ALLOWED})
-"""Codes of outcomes that say something of the image itself, which nothing said of another can make good."""
+AGAINST = frozenset(
+    {
+        Code.VULNERABLE,
+        Code.CONDITION_FALSE,
+        Code.ATTESTATION_TOO_OLD,
+        Code.BASE_IMAGE_NOT_ALLOWED,
+        Code.REGISTRY_RESPONSE_INVALID,
+        Code.TRUST_ROOT_UNAVAILABLE,
+    }
+)
+"""Codes of outcomes that say something of the image itself, or that something may be said which was not seen or not
+judged. Nothing said of another image can make that good."""
 
 
 @dataclass(frozen=True, slots=True)
