@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -226,16 +228,34 @@ def test_patterns_take_linear_time() -> None:
     assert time.thread_time() - started < 1
 
 
-@pytest.fixture
-def _hasty() -> Iterator[None]:
-    """Threads that take turns all the time."""
+@contextmanager
+def hasty(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that take turns all the time.
+
+    Each has begun before the next one is started, and all before they get hasty: CPython 3.11 lets no thread begin
+    while another one does that under a tracer ("Cannot install a trace function while another trace function is being
+    installed").
+    """
+    begun = Barrier(2)
+    all_begun = Barrier(threads + 1)
+
+    def begin() -> None:
+        begun.wait()
+        all_begun.wait()
+
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(interval)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(threads):
+            pool.submit(begin)
+            begun.wait()
+        all_begun.wait()
+        sys.setswitchinterval(1e-5)
+        try:
+            yield pool
+        finally:
+            sys.setswitchinterval(interval)
 
 
-@pytest.mark.usefixtures("_hasty")
 def test_conditions_are_evaluated_and_compiled_by_several_threads_at_once() -> None:
     shared = [CelCondition.compile(f"predicate.list.exists(x, x == {n}) && predicate.text == 'x{n}'") for n in range(8)]
 
@@ -245,5 +265,5 @@ def test_conditions_are_evaluated_and_compiled_by_several_threads_at_once() -> N
         own = CelCondition.compile(f"predicate.text == 'x{n}'")
         return (shared[n].refusal(document) is None) == holds and own.refusal(document) is None
 
-    with ThreadPoolExecutor(4) as pool:
+    with hasty(4) as pool:
         assert all(pool.map(right, range(4_000)))
