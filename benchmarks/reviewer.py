@@ -25,7 +25,7 @@ from webhook.admission.reviewer import Reviewer
 from webhook.admission.verification import Verification
 from webhook.clock import SystemClock
 from webhook.kube.namespaces import KnownNamespaces
-from webhook.objects import PodObject, PodSpec
+from webhook.objects import PodObject
 from webhook.pods import Pod, pod
 from webhook.policy.book import Book
 from webhook.policy.rules import ImageRules
@@ -75,7 +75,7 @@ class Subject:
 
     def make_pod(self) -> Pod:
         """The pod of the review, as checks get it."""
-        return pod(self.pods.decode(self.object).spec or PodSpec())
+        return pod(self.pods.decode(self.object))
 
     def check(self) -> int:
         """The checks of the policy; how many findings there are."""

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from webhook.objects import (
     BY_KIND,
@@ -11,13 +12,15 @@ from webhook.objects import (
     KINDS,
     MAX_PULL_SECRETS,
     POD,
+    ContainerSpec,
     Kind,
+    PodObject,
     PodSecurityContext,
-    PodSpec,
+    PodTemplateSpec,
     SecurityContext,
-    pod_spec,
+    pod_template,
 )
-from webhook.pods import Container, ContainerKind, ImageUse, Pod, pod
+from webhook.pods import ContainerKind, ImageUse, Pod, Volume, pod
 
 SPEC = {"containers": [{"name": "app", "image": "nginx"}]}
 TEMPLATE = {"metadata": {"name": "ignored"}, "spec": SPEC}
@@ -36,11 +39,11 @@ OBJECTS: dict[str, dict[str, Any]] = {
 
 
 def made(spec: dict[str, Any]) -> Pod:
-    return pod(msgspec.convert(spec, PodSpec))
+    return pod(msgspec.convert({"spec": spec}, PodTemplateSpec))
 
 
-def decoded(kind: Kind, document: dict[str, Any]) -> PodSpec | None:
-    return pod_spec(msgspec.convert({"kind": kind.kind, **document}, kind.struct))
+def decoded(kind: Kind, document: dict[str, Any]) -> PodTemplateSpec | PodObject:
+    return pod_template(msgspec.convert({"kind": kind.kind, **document}, kind.struct))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
@@ -50,9 +53,8 @@ def test_finds_the_pod_of_every_kind_where_its_path_says(kind: Kind) -> None:
     for step in kind.spec_path.split("."):
         found = found[step]
     assert found is SPEC
-    spec = decoded(kind, document)
-    assert spec is not None
-    assert [use.path for use in pod(spec, kind.spec_path).images] == [f"{kind.spec_path}.containers[0].image"]
+    template = decoded(kind, document)
+    assert [use.path for use in pod(template, kind.spec_path).images] == [f"{kind.spec_path}.containers[0].image"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_finds_the_pod_of_every_kind_where_its_path_says(kind: Kind) -> None:
 )
 def test_an_object_without_a_pod_has_none(kind: str, document: dict[str, Any]) -> None:
     (wanted,) = [each for each in KINDS if each.kind == kind]
-    assert decoded(wanted, document) is None
+    assert decoded(wanted, document).spec is None
 
 
 def test_knows_each_kind_by_both_its_names() -> None:
@@ -94,13 +96,16 @@ def test_a_container_of_each_list_knows_its_path_and_its_kind() -> None:
             {"name": "proxy", "image": "s", "restartPolicy": "Always"},
         ],
     }
-    assert made(spec).containers == (
-        Container("setup", "spec.initContainers[0]", ContainerKind.INIT, "i", SecurityContext()),
-        Container("proxy", "spec.initContainers[1]", ContainerKind.SIDECAR, "s", SecurityContext()),
-        Container("app", "spec.containers[0]", ContainerKind.REGULAR, "a", SecurityContext()),
-        Container("web", "spec.containers[1]", ContainerKind.REGULAR, "b", SecurityContext()),
-        Container("debug", "spec.ephemeralContainers[0]", ContainerKind.EPHEMERAL, "e", SecurityContext()),
-    )
+    found = made(spec).containers
+    assert [(each.name, each.path, each.kind, each.image) for each in found] == [
+        ("setup", "spec.initContainers[0]", ContainerKind.INIT, "i"),
+        ("proxy", "spec.initContainers[1]", ContainerKind.SIDECAR, "s"),
+        ("app", "spec.containers[0]", ContainerKind.REGULAR, "a"),
+        ("web", "spec.containers[1]", ContainerKind.REGULAR, "b"),
+        ("debug", "spec.ephemeralContainers[0]", ContainerKind.EPHEMERAL, "e"),
+    ]
+    assert {each.security for each in found} == {SecurityContext()}
+    assert found[0].spec == ContainerSpec("setup", "i", restart_policy="Never")
 
 
 def test_images_are_those_of_containers_and_of_image_volumes() -> None:
@@ -135,7 +140,36 @@ def test_images_are_those_of_containers_and_of_image_volumes() -> None:
     ],
 )
 def test_null_is_as_good_as_absent_and_a_pod_without_containers_is_empty(spec: dict[str, Any]) -> None:
-    assert made(spec) == Pod("spec", PodSecurityContext(), windows=False, containers=(), images=())
+    empty = Pod("spec", PodSecurityContext(), windows=False, containers=(), images=())
+    assert replace(made(spec), spec=empty.spec) == empty
+
+
+def test_a_volume_is_known_by_all_fields_that_say_what_it_is_made_of() -> None:
+    volumes: list[dict[str, Any]] = [
+        {"name": "plain"},
+        {"emptyDir": {}, "hostPath": {"path": "/"}, "configMap": None},
+        {"name": "new", "quantumDisk": {"size": 3}},
+        {"name": "model", "image": {"reference": "m"}},
+        {"name": "drive", "csi": {"driver": "disk.example.com"}},
+        {"name": None, "csi": {}},
+    ]
+    assert made({"volumes": volumes}).volumes == (
+        Volume("plain", "spec.volumes[0]", ("emptyDir",)),
+        Volume("", "spec.volumes[1]", ("emptyDir", "hostPath")),
+        Volume("new", "spec.volumes[2]", ("quantumDisk",)),
+        Volume("model", "spec.volumes[3]", ("image",), image="m"),
+        Volume("drive", "spec.volumes[4]", ("csi",), csi_driver="disk.example.com"),
+        Volume("", "spec.volumes[5]", ("csi",), csi_driver=""),
+    )
+
+
+def test_labels_and_annotations_are_those_beside_the_spec_and_null_is_empty() -> None:
+    metadata = {"labels": {"a": "1", "b": None}, "annotations": {"c": "2"}}
+    deployment = {"metadata": {"labels": {"no": ""}}, "spec": {"template": {"metadata": metadata, "spec": SPEC}}}
+    found = pod(decoded(BY_KIND["apps", "Deployment"], deployment), "spec.template.spec")
+    assert (found.labels, found.annotations) == ({"a": "1", "b": ""}, {"c": "2"})
+    assert found.metadata_path == "spec.template.metadata"
+    assert made(SPEC).metadata_path == "metadata"
 
 
 @pytest.mark.parametrize("name", ["Windows", "WINDOWS", "windows ", "windows\n", "\uff57indows", "linux", ""])
@@ -240,11 +274,40 @@ def test_a_known_container_whose_security_context_changed_is_judged(security: di
 
 
 @pytest.mark.parametrize(
-    "fields", [{"securityContext": {"runAsNonRoot": False}}, {"securityContext": None}, {"os": {"name": "windows"}}]
+    "fields",
+    [
+        {"securityContext": {"runAsNonRoot": False}},
+        {"securityContext": None},
+        {"os": {"name": "windows"}},
+        {"hostNetwork": True},
+        {"volumes": [*OLD["volumes"], {"name": "root", "hostPath": {"path": "/"}}]},
+    ],
 )
 def test_all_containers_are_judged_where_what_they_inherit_changed(fields: dict[str, object]) -> None:
     paths = [each.path for each in made(OLD).containers]
     assert changes(**fields) == (paths, [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "judged"),
+    [
+        ({"resources": {"limits": {"cpu": "2"}}}, False),
+        ({"imagePullPolicy": "Never"}, True),
+        ({"ports": [{"hostPort": 80}]}, True),
+        ({"livenessProbe": {"httpGet": {"host": "10.0.0.1"}}}, True),
+        ({"lifecycle": {"preStop": {"tcpSocket": {"host": "10.0.0.1"}}}}, True),
+    ],
+)
+def test_a_known_container_is_judged_again_for_what_checks_read_but_resources(
+    fields: dict[str, Any], *, judged: bool
+) -> None:
+    changed = changes(containers=[{**container("app"), **fields}, container("web")])
+    assert changed == (["spec.containers[0]"] if judged else [], [])
+
+
+def test_labels_are_judged_in_a_new_pod_alone() -> None:
+    assert made(OLD).labels == {}
+    assert made(OLD).since(made({})).labels is None
 
 
 def test_an_image_volume_with_another_reference_is_judged() -> None:

@@ -11,14 +11,15 @@ import yaml
 from webhook.objects import (
     Capabilities,
     ContainerSpec,
-    ImageVolumeSource,
     PodObject,
     PodOS,
     PodSecurityContext,
     PodSpec,
+    PodTemplateSpec,
     SecurityContext,
-    Volume,
+    Sysctl,
 )
+from webhook.pods import pod
 
 Decode = Callable[[str], PodSpec]
 
@@ -68,12 +69,14 @@ def test_reads_what_checks_need_and_skips_the_rest(decode: Decode) -> None:
         read_only_root_filesystem=False,
         privileged=False,
         capabilities=Capabilities(add=("CHOWN",), drop=()),
+        proc_mount="Default",
     )
     assert decode(json.dumps(document)) == PodSpec(
-        containers=(ContainerSpec("app", "nginx", security, "Always"),),
-        volumes=(Volume(ImageVolumeSource("model")),),
-        security_context=PodSecurityContext(run_as_non_root=True, run_as_user=0),
+        containers=(ContainerSpec("app", "nginx", security_context=security, restart_policy="Always"),),
+        volumes=({"name": "data", "image": {"reference": "model", "pullPolicy": "Never"}},),
+        security_context=PodSecurityContext(run_as_non_root=True, run_as_user=0, sysctls=(Sysctl("a"),)),
         os=PodOS("linux"),
+        host_users=False,
     )
 
 
@@ -129,13 +132,25 @@ def test_a_uid_keeps_its_value_however_large(decode: Decode, uid: int) -> None:
         context('{"capabilities": {"drop": {"ALL": true}}}'),
         '{"os": "windows"}',
         '{"volumes": [null]}',
-        '{"volumes": [{"image": "nginx"}]}',
+        '{"volumes": ["data"]}',
+        '{"hostNetwork": "true"}',
+        '{"hostPID": 1}',
+        '{"hostIPC": "yes"}',
+        '{"containers": [{"ports": [{"hostPort": "80"}]}]}',
         "[]",
     ],
 )
 def test_a_value_of_another_type_is_an_error(decode: Decode, text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         decode(text)
+
+
+@pytest.mark.parametrize(
+    "volume", [{"image": "nginx"}, {"image": {"reference": 1}}, {"csi": []}, {"csi": {"driver": 1}}, {"name": 1}]
+)
+def test_a_volume_of_another_shape_is_an_error(volume: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        pod(PodTemplateSpec(spec=PodSpec(volumes=(volume,))))
 
 
 @either_way

@@ -5,16 +5,19 @@ skipped while decoding. JSON null and an absent field are the same inside a spec
 another type than the API's is an error, never a guess. They hold no cycles, so the garbage collector need not look.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 MAX_ITEMS = 1_000
 """Of any list. No real pod comes near; a review of 16 MiB could name 5,000,000 containers."""
 
 MAX_NAME_CHARACTERS = 253
 """The longest name that the API takes (RFC 1123 subdomain)."""
+
+MAX_VOLUME_FIELDS = 64
+"""Of one volume: its name, and one source out of thirty."""
 
 MAX_PULL_SECRETS = 64
 """Of one pod: each that is needed costs a request to the API server. Real pods have one or two."""
@@ -31,6 +34,32 @@ class Capabilities(Struct, frozen=True, gc=False):
     drop: Annotated[tuple[str, ...], Meta(max_length=MAX_ITEMS)] | None = None
 
 
+class SELinuxOptions(Struct, frozen=True, gc=False):
+    """`seLinuxOptions`."""
+
+    user: str | None = None
+    role: str | None = None
+    type: str | None = None
+
+
+class Profile(Struct, frozen=True, gc=False):
+    """`seccompProfile` and `appArmorProfile`."""
+
+    type: str | None = None
+
+
+class WindowsOptions(Struct, frozen=True, gc=False):
+    """`windowsOptions`."""
+
+    host_process: bool | None = None
+
+
+class Sysctl(Struct, frozen=True, gc=False):
+    """An item of `sysctls`."""
+
+    name: str | None = None
+
+
 class SecurityContext(Struct, frozen=True, gc=False):
     """A container's `securityContext`."""
 
@@ -38,7 +67,13 @@ class SecurityContext(Struct, frozen=True, gc=False):
     run_as_user: int | None = None
     read_only_root_filesystem: bool | None = None
     privileged: bool | None = None
+    allow_privilege_escalation: bool | None = None
     capabilities: Capabilities | None = None
+    proc_mount: str | None = None
+    se_linux_options: SELinuxOptions | None = None
+    seccomp_profile: Profile | None = None
+    app_armor_profile: Profile | None = None
+    windows_options: WindowsOptions | None = None
 
 
 class PodSecurityContext(Struct, frozen=True, gc=False):
@@ -46,6 +81,43 @@ class PodSecurityContext(Struct, frozen=True, gc=False):
 
     run_as_non_root: bool | None = None
     run_as_user: int | None = None
+    se_linux_options: SELinuxOptions | None = None
+    seccomp_profile: Profile | None = None
+    app_armor_profile: Profile | None = None
+    windows_options: WindowsOptions | None = None
+    sysctls: Annotated[tuple[Sysctl, ...], Meta(max_length=MAX_ITEMS)] | None = None
+
+
+class ContainerPort(Struct, frozen=True, gc=False):
+    """An item of a container's `ports`."""
+
+    host_port: int | None = None
+
+
+class HostAction(Struct, frozen=True, gc=False):
+    """`httpGet` and `tcpSocket`."""
+
+    host: str | None = None
+
+
+class Handler(Struct, frozen=True, gc=False):
+    """A probe, or what is done after a container's start and before its stop."""
+
+    http_get: HostAction | None = None
+    tcp_socket: HostAction | None = None
+
+
+class Lifecycle(Struct, frozen=True, gc=False):
+    """`lifecycle`."""
+
+    post_start: Handler | None = None
+    pre_stop: Handler | None = None
+
+
+class Resources(Struct, frozen=True, gc=False):
+    """`resources`; a quantity is a number or a text."""
+
+    limits: Annotated[dict[str, Any], Meta(max_length=MAX_ITEMS)] | None = None
 
 
 class ContainerSpec(Struct, frozen=True, gc=False):
@@ -53,8 +125,15 @@ class ContainerSpec(Struct, frozen=True, gc=False):
 
     name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
     image: str | None = None
+    image_pull_policy: str | None = None
     security_context: SecurityContext | None = None
     restart_policy: str | None = None
+    ports: Annotated[tuple[ContainerPort, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    liveness_probe: Handler | None = None
+    readiness_probe: Handler | None = None
+    startup_probe: Handler | None = None
+    lifecycle: Lifecycle | None = None
+    resources: Resources | None = None
 
 
 class ImageVolumeSource(Struct, frozen=True, gc=False):
@@ -63,10 +142,15 @@ class ImageVolumeSource(Struct, frozen=True, gc=False):
     reference: str | None = None
 
 
-class Volume(Struct, frozen=True, gc=False):
-    """A volume, of which only an image source matters here."""
+class CSIVolumeSource(Struct, frozen=True, gc=False):
+    """`volumes[].csi`: a volume that lives as long as its pod."""
 
-    image: ImageVolumeSource | None = None
+    driver: str | None = None
+
+
+VolumeSpec = Annotated[dict[str, Any], Meta(max_length=MAX_VOLUME_FIELDS)]
+"""A volume: its `name`, and its source under the name of its type. All fields are kept, or a type that is new to us
+would look like none."""
 
 
 class PodOS(Struct, frozen=True, gc=False):
@@ -87,16 +171,33 @@ class PodSpec(Struct, frozen=True, gc=False):
     containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
     init_containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
     ephemeral_containers: Annotated[tuple[ContainerSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
-    volumes: Annotated[tuple[Volume, ...], Meta(max_length=MAX_ITEMS)] | None = None
+    volumes: Annotated[tuple[VolumeSpec, ...], Meta(max_length=MAX_ITEMS)] | None = None
     security_context: PodSecurityContext | None = None
     os: PodOS | None = None
     image_pull_secrets: Annotated[tuple[LocalObjectReference, ...], Meta(max_length=MAX_PULL_SECRETS)] | None = None
     service_account_name: Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)] | None = None
+    automount_service_account_token: bool | None = None
+    restart_policy: str | None = None
+    node_name: str | None = None
+    runtime_class_name: str | None = None
+    priority_class_name: str | None = None
+    host_network: bool | None = None
+    host_pid: bool | None = field(default=None, name="hostPID")
+    host_ipc: bool | None = field(default=None, name="hostIPC")
+    host_users: bool | None = None
+
+
+class Metadata(Struct, frozen=True, gc=False):
+    """`metadata` of a pod or of a template; null is an empty text there."""
+
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
 
 
 class PodTemplateSpec(Struct, frozen=True, gc=False):
     """`template` of a workload."""
 
+    metadata: Metadata | None = None
     spec: PodSpec | None = None
 
 
@@ -104,6 +205,7 @@ class PodObject(Struct, frozen=True, gc=False):
     """A Pod."""
 
     kind: str = ""
+    metadata: Metadata | None = None
     spec: PodSpec | None = None
 
 
@@ -176,11 +278,11 @@ BY_RESOURCE = {(kind.group, kind.resource): kind for kind in KINDS}
 BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
 
 
-def pod_spec(owner: PodBearing) -> PodSpec | None:
-    """The pod's spec inside an object of any kind; None where the object has none."""
+def pod_template(owner: PodBearing) -> PodTemplateSpec | PodObject:
+    """The pod, or the template of one, inside an object of any kind; an empty template where the object has none."""
     match owner:
         case PodObject():
-            return owner.spec
+            return owner
         case PodTemplateObject():
             template = owner.template
         case WorkloadObject():
@@ -188,4 +290,4 @@ def pod_spec(owner: PodBearing) -> PodSpec | None:
         case _:
             job = owner.spec.job_template if owner.spec else None
             template = job.spec.template if job and job.spec else None
-    return template.spec if template else None
+    return template or PodTemplateSpec()

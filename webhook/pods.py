@@ -3,13 +3,26 @@
 Every review makes one of these, so the code that does is plain.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from webhook.objects import ContainerSpec, LocalObjectReference, PodSecurityContext, PodSpec, SecurityContext
+from webhook.objects import (
+    ContainerSpec,
+    CSIVolumeSource,
+    ImageVolumeSource,
+    LocalObjectReference,
+    Metadata,
+    PodObject,
+    PodSecurityContext,
+    PodSpec,
+    PodTemplateSpec,
+    SecurityContext,
+)
 
 
 class ContainerKind(StrEnum):
@@ -23,16 +36,35 @@ class ContainerKind(StrEnum):
 
 _NO_CONTEXT = SecurityContext()
 _NO_POD_CONTEXT = PodSecurityContext()
+_NO_SPEC = PodSpec()
+_NO_METADATA = Metadata()
+_NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
+_NO_SOURCE = ("emptyDir",)
 
 
 class Container(msgspec.Struct, frozen=True, gc=False):
-    """One container with its path in the object, such as `spec.initContainers[1]`."""
+    """One container with its path in the object, such as `spec.initContainers[1]`, and all else that it says."""
 
     name: str
     path: str
     kind: ContainerKind
     image: str
     security: SecurityContext
+    spec: ContainerSpec
+
+
+class Volume(msgspec.Struct, frozen=True, gc=False):
+    """One volume with its path, such as `spec.volumes[0]`.
+
+    `types` are the fields that say what it is made of: one in an object out of the API server, which makes a volume
+    without any an `emptyDir`. `image` and `csi_driver` are of volumes of those types, "" where nothing is named.
+    """
+
+    name: str
+    path: str
+    types: tuple[str, ...]
+    image: str | None = None
+    csi_driver: str | None = None
 
 
 class ImageUse(msgspec.Struct, frozen=True, gc=False):
@@ -46,7 +78,9 @@ class ImageUse(msgspec.Struct, frozen=True, gc=False):
 class Pod(msgspec.Struct, frozen=True, gc=False):
     """A pod as checks see it: what has to be judged, and the pod-level fields that containers inherit from.
 
-    `pull_secrets` and `service_account` are names in the pod's namespace, by which kubelet may pull its images.
+    Pod-level fields, those of `spec` and `volumes` too, count where a container is judged. `labels` is None where they
+    are not to be judged. `pull_secrets` and `service_account` are names in the pod's namespace, by which kubelet may
+    pull its images.
     """
 
     path: str
@@ -56,10 +90,19 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     images: tuple[ImageUse, ...]
     pull_secrets: tuple[str, ...] = ()
     service_account: str = ""
+    spec: PodSpec = _NO_SPEC
+    volumes: tuple[Volume, ...] = ()
+    labels: Mapping[str, str] | None = _NOTHING_SAID
+    annotations: Mapping[str, str] = _NOTHING_SAID
+
+    @property
+    def metadata_path(self) -> str:
+        """Where the pod's metadata lies: beside its spec."""
+        return f"{self.path.removesuffix('spec')}metadata"
 
     def nothing(self) -> "Pod":
         """The pod with nothing left to judge: what an update leaves that changed nothing."""
-        return replace(self, containers=(), images=())
+        return replace(self, containers=(), images=(), labels=None)
 
     def since(self, old: "Pod") -> "Pod":
         """What an update changed of a pod: containers that are new, and images whose text is another than before.
@@ -67,18 +110,28 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         A container is known by its list and its name, and only as long as nothing changed that checks read. Its index
         says nothing: patches may reorder ephemeral containers (core validation, ValidatePodEphemeralContainersUpdate).
         """
-        same = self.security == old.security and self.windows == old.windows
+        same = _beside_images(self) == _beside_images(old)
         known = {_what_checks_read(container) for container in old.containers} if same else set()
         before = {_what_kubelet_pulls(use) for use in old.images}
         return replace(
             self,
             containers=tuple(container for container in self.containers if _what_checks_read(container) not in known),
             images=tuple(use for use in self.images if _what_kubelet_pulls(use) not in before),
+            labels=None,
         )
 
 
-def _what_checks_read(container: Container) -> tuple[ContainerKind, str, SecurityContext]:
-    return container.kind, container.name, container.security
+def _beside_images(pod: Pod) -> tuple[PodSpec, list[Any]]:
+    """What all containers share. The references of image volumes are not of it: their changes are told apart."""
+    shared = replace(pod.spec, containers=None, init_containers=None, ephemeral_containers=None, volumes=None)
+    return shared, [each for each in pod.spec.volumes or () if each.get("image") is None]
+
+
+def _what_checks_read(container: Container) -> tuple[Any, ...]:
+    """All but the image, whose changes are told apart, and the limits of resources, which `pods/resize` may change."""
+    spec = container.spec
+    probes = spec.liveness_probe, spec.readiness_probe, spec.startup_probe, spec.lifecycle
+    return container.kind, container.name, container.security, spec.image_pull_policy, spec.ports, probes
 
 
 def _what_kubelet_pulls(use: ImageUse) -> tuple[str, str, str]:
@@ -86,14 +139,14 @@ def _what_kubelet_pulls(use: ImageUse) -> tuple[str, str, str]:
     return where, use.container, use.text
 
 
-def pod(spec: PodSpec, path: str = "spec") -> Pod:
-    """The pod of a spec that lies at `path` in its object."""
+def pod(template: PodTemplateSpec | PodObject, path: str = "spec") -> Pod:
+    """The pod of a template whose spec lies at `path` in its object. Raises `msgspec.ValidationError`."""
+    spec = template.spec or _NO_SPEC
+    metadata = template.metadata or _NO_METADATA
     containers = _containers(spec, path)
+    volumes = _volumes(spec, path)
     images = [ImageUse(f"{each.path}.image", each.name, each.image) for each in containers]
-    if spec.volumes:
-        for index, volume in enumerate(spec.volumes):
-            if volume.image is not None:
-                images.append(ImageUse(f"{path}.volumes[{index}].image.reference", "", volume.image.reference or ""))
+    images += [ImageUse(f"{each.path}.image.reference", "", each.image) for each in volumes if each.image is not None]
     return Pod(
         path,
         spec.security_context or _NO_POD_CONTEXT,
@@ -102,6 +155,48 @@ def pod(spec: PodSpec, path: str = "spec") -> Pod:
         tuple(images),
         _pull_secrets(spec.image_pull_secrets) if spec.image_pull_secrets else (),
         spec.service_account_name or "",
+        spec,
+        volumes,
+        _texts(metadata.labels),
+        _texts(metadata.annotations),
+    )
+
+
+def of_images(images: Iterable[ImageUse], pull_secrets: tuple[str, ...] = (), service_account: str = "") -> Pod:
+    """A pod of which nothing but images is to be judged."""
+    return Pod(
+        "spec",
+        _NO_POD_CONTEXT,
+        windows=False,
+        containers=(),
+        images=tuple(images),
+        pull_secrets=pull_secrets,
+        service_account=service_account,
+    )
+
+
+def _texts(written: Mapping[str, str | None] | None) -> Mapping[str, str]:
+    return {key: value or "" for key, value in written.items()} if written else _NOTHING_SAID
+
+
+def _volumes(spec: PodSpec, path: str) -> tuple[Volume, ...]:
+    if not spec.volumes:
+        return ()
+    return tuple([_volume(each, f"{path}.volumes[{index}]") for index, each in enumerate(spec.volumes)])
+
+
+def _volume(spec: Mapping[str, Any], path: str) -> Volume:
+    name = spec.get("name") or ""
+    types = tuple([key for key, value in spec.items() if value is not None and key != "name"])
+    if not isinstance(name, str):
+        raise msgspec.ValidationError(f"Expected `str`, got `{type(name).__name__}` - at `$.{path}.name`")
+    image, driver = spec.get("image"), spec.get("csi")
+    return Volume(
+        name,
+        path,
+        types or _NO_SOURCE,
+        None if image is None else msgspec.convert(image, ImageVolumeSource).reference or "",
+        None if driver is None else msgspec.convert(driver, CSIVolumeSource).driver or "",
     )
 
 
@@ -126,4 +221,4 @@ def _containers(spec: PodSpec, path: str) -> list[Container]:
 
 
 def _container(spec: ContainerSpec, path: str, kind: ContainerKind) -> Container:
-    return Container(spec.name or "", path, kind, spec.image or "", spec.security_context or _NO_CONTEXT)
+    return Container(spec.name or "", path, kind, spec.image or "", spec.security_context or _NO_CONTEXT, spec)

@@ -15,7 +15,7 @@ from webhook.admission.verification import Verification
 from webhook.codes import Code
 from webhook.errors import RegistryRateLimitedError, RegistryUnavailableError, TooManyVerificationsError
 from webhook.kube.namespaces import KnownNamespaces
-from webhook.objects import ContainerSpec, PodObject, PodSpec, pod_spec
+from webhook.objects import ContainerSpec, PodObject, PodSpec, PodTemplateSpec
 from webhook.pods import Pod, pod
 from webhook.signatures.evidence import Attachment, Evidence, Unanswered
 from webhook.verdict import Mode, Verdict
@@ -67,10 +67,7 @@ def changed(text: str, **spec: str) -> str:
 
 def a_pod(*images: str, **container: Any) -> Pod:
     containers = [{"name": f"c{index}", "image": image, **container} for index, image in enumerate(images)]
-    owner = msgspec.convert({"kind": "Pod", "spec": {"containers": containers}}, PodObject)
-    spec = pod_spec(owner)
-    assert spec is not None
-    return pod(spec)
+    return pod(msgspec.convert({"kind": "Pod", "spec": {"containers": containers}}, PodObject))
 
 
 def findings(verdict: Verdict) -> list[tuple[str, str, str, str]]:
@@ -394,7 +391,7 @@ async def test_nothing_left_to_judge_is_admitted_without_a_question(decider: Dec
 
 async def test_a_pod_of_a_thousand_images_and_more_is_refused_unread(decider: Deciders, registry: FakeRegistry) -> None:
     many = tuple(ContainerSpec(name=f"c{index}", image=APP) for index in range(600))
-    crowd = pod(PodSpec(containers=many, init_containers=many))
+    crowd = pod(PodTemplateSpec(spec=PodSpec(containers=many, init_containers=many)))
     verdict = await decider(SIGNED).decide(crowd, "prod", SOON)
     assert findings(verdict) == [("OBJECT_INVALID", "spec", "", "Enforce")]
     assert registry.asked == []

@@ -9,7 +9,7 @@ from tests.fakes.images import FakeRegistry, digest, key, pem
 from webhook.admission.decide import Decider
 from webhook.codes import Code
 from webhook.images import Digest
-from webhook.objects import ContainerSpec, PodSpec
+from webhook.objects import ContainerSpec, PodSpec, PodTemplateSpec
 from webhook.pods import pod
 from webhook.verdict import Verdict
 
@@ -45,7 +45,7 @@ def _index(registry: FakeRegistry) -> None:
 
 async def judged(decider: Decider, image: str) -> Verdict:
     spec = PodSpec(containers=(ContainerSpec(name="app", image=image),))
-    return await decider.decide(pod(spec), "prod", 5.0)
+    return await decider.decide(pod(PodTemplateSpec(spec=spec)), "prod", 5.0)
 
 
 def codes(verdict: Verdict) -> list[Code]:

@@ -64,9 +64,7 @@ def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) ->
 @every_values
 def test_the_pod_passes_the_strictest_of_our_own_checks(values: Path, helm: Path) -> None:
     deployment = msgspec.convert(render(helm, values).the("Deployment"), objects.WorkloadObject)
-    spec = objects.pod_spec(deployment)
-    assert spec is not None
-    pod = pods.pod(spec, "spec.template.spec")
+    pod = pods.pod(objects.pod_template(deployment), "spec.template.spec")
     enabled = checks.enabled(STRICTEST)
     assert len(enabled) == len(checks.CHECKS)
     assert len(pod.containers) == 1

@@ -8,7 +8,7 @@ import msgspec
 
 from webhook.checks import Check
 from webhook.checks.rules import ContainerRules
-from webhook.objects import PodSpec
+from webhook.objects import PodTemplateSpec
 from webhook.pods import Pod, pod
 from webhook.verdict import Violation
 
@@ -65,7 +65,7 @@ def valid_but(tweaks: Mapping[str, object]) -> Pod:
             del owner[last]
         else:
             owner[last] = value
-    return pod(msgspec.convert(spec, PodSpec))
+    return pod(msgspec.convert({"spec": spec}, PodTemplateSpec))
 
 
 Finds = Callable[[Mapping[str, object]], list[Violation]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from webhook.checks import enabled
 from webhook.checks.rules import ContainerRules
-from webhook.objects import PodSpec
+from webhook.objects import PodTemplateSpec
 from webhook.pods import pod
 
 LISTS = ["initContainers", "containers", "ephemeralContainers"]
@@ -125,7 +125,7 @@ def expected_about_the_filesystem(path: str, context: Any) -> set[tuple[str, str
 @settings(max_examples=500, deadline=None)
 @given(specs, rule_sets)
 def test_the_checks_find_what_the_oracle_finds_and_each_field_once(spec: dict[str, Any], rules: ContainerRules) -> None:
-    judged = pod(msgspec.json.decode(json.dumps(spec), type=PodSpec))
+    judged = pod(msgspec.json.decode(json.dumps({"spec": spec}), type=PodTemplateSpec))
     found = [violation for check in enabled(rules) for violation in check(judged, rules)]
     places = [(violation.code.value, violation.path) for violation in found]
     assert set(places) == expected(spec, rules)
@@ -140,11 +140,11 @@ def test_the_checks_find_what_the_oracle_finds_and_each_field_once(spec: dict[st
 @settings(deadline=None)
 @given(specs, rule_sets)
 def test_setting_what_every_fix_says_leaves_nothing_to_find(spec: dict[str, Any], rules: ContainerRules) -> None:
-    judged = pod(msgspec.convert(spec, PodSpec))
+    judged = pod(msgspec.convert({"spec": spec}, PodTemplateSpec))
     found = [violation for check in enabled(rules) for violation in check(judged, rules)]
     for violation in found:
         _apply(spec, violation.path, violation.fix.removeprefix(f"set {violation.path}: "))
-    mended = pod(msgspec.convert(spec, PodSpec))
+    mended = pod(msgspec.convert({"spec": spec}, PodTemplateSpec))
     assert [violation for check in enabled(rules) for violation in check(mended, rules)] == []
 
 

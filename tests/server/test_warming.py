@@ -5,13 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from tests.server.serving import until
 from webhook.codes import Code
 from webhook.errors import TidewaiterError
-from webhook.objects import PodSpec
-from webhook.pods import ImageUse, Pod, pod
+from webhook.objects import PodTemplateSpec
+from webhook.pods import ImageUse, Pod, of_images, pod
 from webhook.server import warming
 from webhook.server.warming import WarmUp
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
@@ -21,7 +20,7 @@ DIGEST = "@sha256:" + "0" * 64
 
 def a_pod(*images: str, **spec: Any) -> Pod:
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
-    return pod(msgspec.convert({"containers": containers, **spec}, PodSpec))
+    return pod(msgspec.convert({"spec": {"containers": containers, **spec}}, PodTemplateSpec))
 
 
 class FakePods:
@@ -113,7 +112,7 @@ async def test_pull_secrets_and_service_accounts_tell_images_apart() -> None:
 async def test_nothing_but_the_image_is_judged() -> None:
     judge = FakeJudge()
     await warm(judge, ("a", a_pod("x", securityContext={"runAsUser": 0}, os={"name": "windows"})))
-    assert judge.pods == [replace(a_pod("x"), containers=(), images=(ImageUse("spec", "", "x"),))]
+    assert judge.pods == [of_images([ImageUse("spec", "", "x")])]
 
 
 async def test_two_are_judged_at_a_time() -> None:

@@ -17,7 +17,7 @@ from webhook.admission.pin import Pin, Pinner
 from webhook.admission.review import Answer, Record, Replacement, Request
 from webhook.admission.reviewer import DEFAULT_WAIT_SECONDS
 from webhook.images import PinnedImage
-from webhook.objects import BY_RESOURCE, POD, PodSpec, Struct
+from webhook.objects import BY_RESOURCE, POD, PodObject
 from webhook.pods import ImageUse, Pod, pod
 from webhook.verdict import ImageResult, Verdict, Violation
 
@@ -32,17 +32,7 @@ MIRROR = "kubernetes.io/config.mirror"
 _EPHEMERAL = "ephemeralcontainers"
 
 
-class _Metadata(Struct, frozen=True, gc=False):
-    annotations: dict[str, str] | None = None
-
-
-class _PodObject(Struct, frozen=True, gc=False):
-    kind: str = ""
-    metadata: _Metadata | None = None
-    spec: PodSpec | None = None
-
-
-_decoder = msgspec.json.Decoder(_PodObject)
+_decoder = msgspec.json.Decoder(PodObject)
 
 
 class Pins:
@@ -99,14 +89,14 @@ def _subject(request: Request) -> Pod | None:
     new = _decoder.decode(request.object)
     if new.kind not in {"", POD.kind} or _is_mirror(new):
         return None
-    subject = pod(new.spec or PodSpec())
+    subject = pod(new)
     if request.operation == "CREATE":
         return subject
-    before = pod(_decoder.decode(request.old_object).spec or PodSpec())
+    before = pod(_decoder.decode(request.old_object))
     return replace(subject, images=_changed(subject, before, ephemeral=request.sub_resource == _EPHEMERAL))
 
 
-def _is_mirror(found: _PodObject) -> bool:
+def _is_mirror(found: PodObject) -> bool:
     return found.metadata is not None and MIRROR in (found.metadata.annotations or {})
 
 

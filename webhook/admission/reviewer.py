@@ -9,7 +9,7 @@ from webhook.admission.decide import Decider
 from webhook.admission.findings import Findings
 from webhook.admission.review import Answer, Record, Request
 from webhook.codes import Code
-from webhook.objects import BY_RESOURCE, Kind, PodBearing, PodSpec, pod_spec
+from webhook.objects import BY_RESOURCE, Kind, PodBearing, pod_template
 from webhook.pods import Pod, pod
 from webhook.verdict import Mode, Verdict, Violation
 
@@ -86,11 +86,12 @@ class Reviewer:
     def _pod(self, raw: msgspec.Raw, kind: Kind) -> Pod:
         try:
             owner: PodBearing = self._decoders[kind].decode(raw)
+            subject = pod(pod_template(owner), kind.spec_path)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Unreadable(f"the object is not a {kind.kind}: {str(error)[:200]}") from error
         if owner.kind not in {"", kind.kind}:
             raise Unreadable(f"the request is about {kind.resource}, its object is a {owner.kind[:64]}")
-        return pod(pod_spec(owner) or PodSpec(), kind.spec_path)
+        return subject
 
     def _refusal(self, code: Code, message: str, cap: Mode) -> Verdict:
         findings = Findings(cap.capped(self._decider.options.cap), self._decider.generation)

@@ -9,7 +9,7 @@ import msgspec
 
 from webhook.cli.options import MAX_INPUT_BYTES
 from webhook.errors import ConfigurationError
-from webhook.objects import BY_KIND, PodBearing, PodSpec, pod_spec
+from webhook.objects import BY_KIND, PodBearing, pod_template
 from webhook.pods import Pod, pod
 from webhook.policy.documents import Document, Fault, FaultsError, parse
 
@@ -91,7 +91,7 @@ def resource_of(document: Document, default_namespace: str) -> Resource | None:
     label = f"{kind.kind}/{namespace}/{name}"
     try:
         owner: PodBearing = msgspec.convert(value, kind.struct)
-        subject = pod(pod_spec(owner) or PodSpec(), kind.spec_path)
+        subject = pod(pod_template(owner), kind.spec_path)
     except msgspec.ValidationError as error:
         return Resource(label, namespace, source, None, str(error))
     if kind.is_pod and not subject.containers:

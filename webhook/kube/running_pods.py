@@ -9,7 +9,7 @@ import msgspec
 
 from webhook.errors import TidewaiterError
 from webhook.kube.connection import Connection
-from webhook.objects import PodSpec, Struct
+from webhook.objects import PodObject, Struct
 from webhook.pods import Pod, pod
 
 PAGE_PODS = 200
@@ -34,7 +34,6 @@ class _Metadata(Struct, frozen=True, gc=False):
 
 class _Item(Struct, frozen=True, gc=False):
     metadata: _Metadata = _Metadata()
-    spec: PodSpec = PodSpec()
 
 
 class _ListMetadata(msgspec.Struct, frozen=True, gc=False, rename={"more": "continue"}):
@@ -96,7 +95,7 @@ class RunningPods:
 
 def _decoded(raw: msgspec.Raw) -> tuple[str, Pod] | None:
     try:
-        item = msgspec.json.decode(raw, type=_Item)
+        namespace = msgspec.json.decode(raw, type=_Item).metadata.namespace
+        return namespace, pod(msgspec.json.decode(raw, type=PodObject))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return item.metadata.namespace, pod(item.spec)

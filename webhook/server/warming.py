@@ -10,13 +10,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from msgspec.structs import replace
-
 from webhook.codes import INCONCLUSIVE, Code
 from webhook.errors import TidewaiterError
 from webhook.images import ImageReferenceError, parse
-from webhook.objects import PodSecurityContext
-from webhook.pods import ImageUse, Pod
+from webhook.pods import ImageUse, Pod, of_images
 from webhook.server.ports import Judge, RunningPods
 from webhook.verdict import Verdict
 
@@ -37,8 +34,8 @@ PATIENCE_SECONDS = 5.0
 
 LOOK_SECONDS = 0.05
 
-Subject = tuple[str, Pod]
-"""A namespace, and a pod with one image and nothing else to judge."""
+Subject = tuple[str, str, tuple[str, ...], str]
+"""A namespace, an image, and the pull secrets and the service account by which it is pulled."""
 
 
 class WarmUp:
@@ -95,12 +92,13 @@ class WarmUp:
         return found
 
     async def _work(self, subjects: Iterator[Subject]) -> None:
-        for namespace, pod in subjects:
-            registry = _registry(pod)
+        for namespace, image, pull_secrets, service_account in subjects:
+            registry = _registry(image)
             if registry in self._limited:
                 self._failures[Code.REGISTRY_RATE_LIMITED] += 1
                 continue
             await self._quiet()
+            pod = of_images([ImageUse("spec", "", image)], pull_secrets, service_account)
             verdict = await self._verdict(namespace, pod)
             self._count(verdict, registry)
 
@@ -138,15 +136,14 @@ class WarmUp:
 
 
 def _subjects(namespace: str, pod: Pod) -> Iterator[Subject]:
-    bare = replace(pod, path="spec", security=PodSecurityContext(), windows=False, containers=(), images=())
     for text in dict.fromkeys(use.text for use in pod.images):
-        yield namespace, replace(bare, images=(ImageUse("spec", "", text),))
+        yield namespace, text, pod.pull_secrets, pod.service_account
 
 
-def _registry(pod: Pod) -> str:
-    """The registry of a subject's image; none where its name cannot be read."""
+def _registry(image: str) -> str:
+    """The registry of an image; none where its name cannot be read."""
     try:
-        return parse(pod.images[0].text).registry
+        return parse(image).registry
     except ImageReferenceError:
         return ""
 
