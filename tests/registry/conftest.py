@@ -16,6 +16,7 @@ from webhook.images import ImageReference, PinnedImage
 from webhook.registry.client import RegistryClient
 from webhook.registry.keychain import Credentials
 from webhook.registry.settings import RegistrySettings
+from webhook.registry.transport import TooLongError
 from webhook.signatures.evidence import Evidence
 
 Connect = Callable[..., RegistryClient]
@@ -157,10 +158,10 @@ async def resolve(client: RegistryClient, host: str, rest: str = "app:1") -> str
     return str((await client.resolve(images.parse(f"{host}/{rest}"))).digest)
 
 
-async def failure(client: RegistryClient, host: str) -> NotFoundOutError:
+async def failure(client: RegistryClient, host: str, rest: str = "app:1") -> NotFoundOutError:
     """The error of resolving a tag at a host."""
     with pytest.raises(NotFoundOutError) as raised:
-        await resolve(client, host)
+        await resolve(client, host, rest)
     assert str(raised.value).isascii()
     return raised.value
 
@@ -177,7 +178,7 @@ async def contents_failure(client: RegistryClient, registry: FakeRegistry, diges
 async def refused_contents(client: RegistryClient, registry: FakeRegistry, digest: str) -> str:
     """Why what was answered about an image cannot be used."""
     error = await contents_failure(client, registry, digest)
-    assert type(error) is RegistryResponseError
+    assert type(error) in {RegistryResponseError, TooLongError}
     return str(error)
 
 

@@ -189,6 +189,59 @@ def test_a_rate_limit_holds_back_its_repository_for_its_caller_and_for_its_time(
     bench.circuits.begin(APP)
 
 
+def test_a_rate_limit_is_an_answer_and_opens_no_circuit(bench: Bench) -> None:
+    bench.fail(APP, 2)
+    for _ in range(5):
+        bench.circuits.begin(APP).limited(1.0)
+        bench.clock.advance(1.0)
+    bench.fail(APP, 2)
+    assert not bench.is_open(APP)
+
+
+def test_a_rate_limit_of_one_repository_leaves_what_is_told_of_its_registry(bench: Bench) -> None:
+    bench.miss(OTHER, 2)
+    bench.circuits.begin(APP).limited(30.0)
+    bench.miss(OTHER)
+    assert not bench.is_open(OTHER), "who answers with 429 can be reached"
+    bench.miss(OTHER, 2)
+    assert bench.is_open(OTHER)
+
+
+def test_a_probe_that_is_told_to_come_later_closes_the_circuit_and_is_held_back(bench: Bench) -> None:
+    bench.fail(APP, 3)
+    bench.clock.advance(1.0)
+    probe = bench.circuits.begin(APP)
+    probe.limited(30.0)
+    probe.end()
+    with pytest.raises(RegistryRateLimitedError):
+        bench.circuits.begin(APP)
+    bench.clock.advance(30.0)
+    assert not bench.circuits.begin(APP).is_probe
+
+
+def test_open_circuits_are_counted_by_registry_for_as_long_as_they_are_open(bench: Bench) -> None:
+    bench.fail(APP, 2)
+    assert bench.circuits.open_now() == {}
+    bench.fail(APP)
+    bench.fail(OTHER, 3)
+    bench.miss(ELSEWHERE, 3)
+    assert bench.circuits.open_now() == {"registry.example.com": 2, "ghcr.io": 1}
+    bench.clock.advance(0.99)
+    assert sum(bench.circuits.open_now().values()) == 3
+    bench.clock.advance(0.01)
+    assert bench.circuits.open_now() == {}
+    bench.fail(APP)
+    assert bench.circuits.open_now() == {"registry.example.com": 1}
+
+
+def test_looking_whether_one_may_ask_takes_no_probes_place(bench: Bench) -> None:
+    bench.fail(APP, 3)
+    bench.clock.advance(1.0)
+    for _ in range(5):
+        assert bench.circuits.check(APP) == {APP}
+    assert bench.circuits.begin(APP).is_probe
+
+
 def test_a_shorter_rate_limit_that_comes_late_does_not_lift_a_longer_one(bench: Bench) -> None:
     older = bench.circuits.begin(APP)
     bench.circuits.begin(APP).limited(30.0)
@@ -213,7 +266,7 @@ def test_however_many_repositories_are_named_a_bounded_number_is_remembered(name
         if limited:
             bench.circuits.hold(access, 60.0)
         else:
-            bench.circuits.fail(access, probing=False)
+            bench.circuits.fail(access, access.registry, probing=False)
     assert len(bench.circuits) <= 2 * LIMITS.troubled
 
 

@@ -100,7 +100,7 @@ async def test_reg_07_a_layer_longer_than_it_was_said_to_be_is_cut_off(
     ]
 
 
-@pytest.mark.parametrize("limits", [Limits(fetches=3), Limits(fetches=39, connections_per_registry=3)])
+@pytest.mark.parametrize("limits", [Limits(fetches=3), Limits(fetches=39, connections_per_registry=6)])
 async def test_a_few_layers_are_fetched_at_once(
     registry: FakeRegistry, connect: Connect, digest: str, limits: Limits
 ) -> None:

@@ -19,6 +19,7 @@ from webhook.errors import (
 )
 from webhook.registry.manifests import OCI_INDEX
 from webhook.registry.settings import Limits
+from webhook.registry.transport import TooLongError
 
 PATH = "/v2/app/manifests/1"
 TYPED = {"Content-Type": OCI_MANIFEST}
@@ -94,7 +95,7 @@ async def test_reg_08_an_encoded_answer_is_refused_without_decoding_it(
 async def test_reg_07_an_endless_body_is_cut_off_at_the_ceiling(registry: FakeRegistry, connect: Connect) -> None:
     registry.replies[PATH] = endless(TYPED)
     error = await failure(connect(limits=Limits(manifest_bytes=100_000)), registry.host)
-    assert type(error) is RegistryResponseError
+    assert type(error) is TooLongError
     assert str(error) == f"registry {registry.host} answered with more than 100000 bytes"
 
 

@@ -4,7 +4,7 @@ from tests.registry.conftest import FixedKeychain
 from webhook import images
 from webhook.errors import CredentialsUnavailableError
 from webhook.images import ImageReference, PinnedImage
-from webhook.registry.keychain import AnonymousKeychain, Credentials, KeychainChain
+from webhook.registry.keychain import Credentials, KeychainChain
 
 SECRET = "hunter2-marker"
 NGINX = images.parse("nginx")
@@ -30,7 +30,7 @@ async def test_a_keychain_that_fails_is_no_reason_to_ask_as_somebody_else() -> N
 
 async def test_without_credentials_anywhere_the_caller_is_anonymous() -> None:
     assert await KeychainChain([]).credentials(NGINX) is None
-    assert await KeychainChain([FixedKeychain(), AnonymousKeychain()]).credentials(NGINX) is None
+    assert await KeychainChain([FixedKeychain(), FixedKeychain()]).credentials(NGINX) is None
 
 
 @pytest.mark.parametrize("credentials", [Credentials("me-marker", SECRET), Credentials("me-marker", "", SECRET)])
@@ -42,8 +42,3 @@ def test_credentials_do_not_show_what_they_are(credentials: Credentials) -> None
 def test_basic_credentials_are_written_as_rfc_7617_says() -> None:
     assert Credentials("Aladdin", "open sesame").basic() == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
     assert Credentials("m\u00e9", "x").basic() == "Basic bcOpOng="
-
-
-async def test_an_anonymous_keychain_has_nothing() -> None:
-    chain = AnonymousKeychain()
-    assert await chain.credentials(images.parse("nginx")) is None  # type: ignore[func-returns-value]

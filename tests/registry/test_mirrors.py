@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.registry import BasicAuth, FakeRegistry, basic
+from tests.fakes.registry import BUNDLE, BasicAuth, FakeRegistry, Layer, basic
 from tests.fakes.replies import answering, stalling
 from tests.registry.conftest import Connect, FixedKeychain, at_once, contents, evidence, failure, pinned, resolve
 from webhook import images
@@ -17,6 +17,7 @@ from webhook.registry.keychain import Credentials
 from webhook.registry.settings import Limits, Mirror, RegistrySettings
 
 PATH = "/v2/app/manifests/1"
+REPORT = "application/vnd.example.report+json"
 
 
 @pytest.fixture
@@ -122,6 +123,58 @@ async def test_signatures_that_no_mirror_knows_are_found_at_the_registry(
     found = await evidence(connect(**mirrored(registry, mirror)), registry, digest)
     assert contents(found) == [b"bundle"]
     assert found.complete
+
+
+@pytest.mark.parametrize("page_size", [None, 1])
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("with_api", [{"mirror", "registry"}, {"mirror"}, {"registry"}, set()])
+async def test_a_mirror_that_lists_nothing_that_may_vouch_does_not_hide_what_the_registry_knows(
+    registry: FakeRegistry,
+    mirror: FakeRegistry,
+    connect: Connect,
+    digest: str,
+    page_size: int | None,
+    typed: bool,
+    with_api: set[str],
+) -> None:
+    """Lists come by API or by fallback tag; without filter; with types of artifacts or, as GHCR has it, without."""
+    mirror.put_image("team/app")
+    layer = Layer(b"report", media_type=REPORT)
+    reports = [mirror.put_referrer("team/app", digest, [layer], REPORT, {"n": str(number)}) for number in range(2)]
+    mirror.put_fallback_tag("team/app", digest, [mirror.entry("team/app", report) for report in reports])
+    bundle = registry.put_bundle("team/app", digest, b"bundle")
+    if "registry" not in with_api:
+        registry.put_fallback_tag("team/app", digest, [registry.entry("team/app", bundle, artifactType=BUNDLE)])
+    mirror.filters = False
+    mirror.page_size, mirror.artifact_types = page_size, typed
+    mirror.referrers_api, registry.referrers_api = "mirror" in with_api, "registry" in with_api
+    found = await evidence(connect(**mirrored(registry, mirror)), registry, digest)
+    assert contents(found) == [b"bundle"]
+    assert found.complete
+
+
+async def test_a_mirrors_tag_without_layers_does_not_hide_the_registrys_signatures(
+    registry: FakeRegistry, mirror: FakeRegistry, connect: Connect, digest: str
+) -> None:
+    mirror.put_image("team/app")
+    mirror.put_signature("team/app", digest, [])
+    registry.put_signature("team/app", digest, [Layer(b"payload")])
+    client = connect(**mirrored(registry, mirror))
+    assert contents(await evidence(client, registry, digest)) == [b"payload"]
+    await registry.stop()
+    found = await evidence(client, registry, digest)
+    assert (found.attachments, found.complete) == ((), False)
+
+
+async def test_signatures_that_a_mirror_has_are_all_that_is_seen_and_the_registry_is_not_asked_for_more(
+    registry: FakeRegistry, mirror: FakeRegistry, connect: Connect, digest: str
+) -> None:
+    mirror.put_image("team/app")
+    for place, content in ((mirror, b"of the mirror"), (registry, b"of the registry")):
+        place.put_signature("team/app", digest, [Layer(content)])
+    found = await evidence(connect(**mirrored(registry, mirror)), registry, digest)
+    assert contents(found) == [b"of the mirror"]
+    assert not any(path.endswith(".sig") for path in registry.paths)
 
 
 async def test_signatures_that_a_mirror_has_are_read_there_page_by_page(

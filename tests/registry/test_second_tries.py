@@ -23,7 +23,8 @@ from webhook.errors import (
     RegistryUnavailableError,
 )
 from webhook.registry.client import RegistryClient
-from webhook.registry.keychain import AnonymousKeychain
+from webhook.registry.keychain import KeychainChain
+from webhook.registry.outages import UnreachableError
 from webhook.registry.settings import Limits, RegistrySettings
 
 PATH = "/v2/app/manifests/1"
@@ -101,7 +102,7 @@ async def test_the_pause_before_a_second_try_is_short_and_never_the_same(registr
 
     registry.replies[PATH] = answering(503)
     settings = RegistrySettings(insecure_hosts=frozenset({registry.host}), limits=Limits(failures=100))
-    async with RegistryClient(settings, AnonymousKeychain(), pause=pause) as client:
+    async with RegistryClient(settings, KeychainChain([]), pause=pause) as client:
         for _ in range(20):
             await failure(client, registry.host)
     assert len(set(pauses)) > 1
@@ -114,7 +115,7 @@ async def test_both_tries_are_within_one_deadline(registry: FakeRegistry) -> Non
 
     registry.replies[PATH] = answering(503)
     settings = RegistrySettings(insecure_hosts=frozenset({registry.host}), limits=Limits(request_seconds=0.05))
-    async with RegistryClient(settings, AnonymousKeychain(), pause=pause) as client:
+    async with RegistryClient(settings, KeychainChain([]), pause=pause) as client:
         error = await failure(client, registry.host)
     assert str(error) == f"registry {registry.host} did not answer within 0.05 s"
     assert registry.paths == [PATH]
@@ -202,6 +203,32 @@ async def test_an_address_that_is_refused_says_nothing_about_a_registry(connect:
         assert type(await failure(client, "inner.example")) is AddressNotAllowedError
 
 
+async def test_an_address_that_is_refused_neither_closes_nor_opens_a_circuit(connect: Connect) -> None:
+    hosts: dict[str, FakeRegistry | str] = {}
+    client = connect(limits=Limits(failures=3), resolver=FakeResolver(hosts))
+    for address in (None, None, "10.0.0.1", "10.0.0.1"):
+        if address:
+            hosts["inner.example"] = address
+        expected = AddressNotAllowedError if address else UnreachableError
+        assert type(await failure(client, "inner.example")) is expected
+    hosts.clear()
+    assert type(await failure(client, "inner.example")) is UnreachableError
+    assert str(await failure(client, "inner.example")).endswith(OPEN)
+
+
+async def test_reg_09_a_rate_limit_is_an_answer_and_opens_no_circuit(registry: FakeRegistry, connect: Connect) -> None:
+    clock = FakeClock()
+    client = connect(clock=clock, limits=Limits(failures=2))
+    digest = registry.put_image("app", tag="1")
+    for status in (500, 429, 429, 429, 500):
+        registry.replies[PATH] = answering(status, headers={"Retry-After": "1"})
+        assert f"{status}" in str(await failure(client, registry.host))
+        clock.advance(1.0)
+    del registry.replies[PATH]
+    assert await resolve(client, registry.host) == digest
+    assert registry.paths == [PATH] * 6
+
+
 async def test_a_storage_that_is_down_costs_its_repository_alone(registry: FakeRegistry, connect: Connect) -> None:
     digest = registry.put_image("other", tag="1")
     registry.replies[PATH] = answering(307, headers={"Location": "https://storage.example/blob"})
@@ -279,7 +306,7 @@ async def test_reg_09_a_token_service_that_was_asked_too_often_is_not_asked_eith
 
 async def test_a_client_without_a_clock_uses_the_machines(registry: FakeRegistry) -> None:
     settings = RegistrySettings(insecure_hosts=frozenset({registry.host}))
-    async with RegistryClient(settings, AnonymousKeychain(), clock=SystemClock()) as client:
+    async with RegistryClient(settings, KeychainChain([]), clock=SystemClock()) as client:
         registry.replies[PATH] = answering(429, headers={"Retry-After": "60"})
         await failure(client, registry.host)
         assert str(await failure(client, registry.host)).endswith("is left alone")

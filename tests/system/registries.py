@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.system.token_service import TokenService
+
 USER: Final = "puller"
 PASSWORD: Final = "let-me-pull"
 # The only kind of entry that distribution reads is bcrypt, which the standard library cannot make.
@@ -32,24 +34,35 @@ def ggcr_registry(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def distribution(folder: Path, *, basic_auth: bool = False, tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+def distribution(
+    folder: Path,
+    *,
+    basic_auth: bool = False,
+    tls: tuple[Path, Path] | None = None,
+    tokens: TokenService | None = None,
+) -> Iterator[str]:
     """distribution's registry; yields `127.0.0.1:PORT`. Content, configuration and log lie in `folder`.
 
     Args:
         folder: an existing folder of its own.
         basic_auth: every request must carry `USER` and `PASSWORD`.
+        tokens: every request must carry a token of this service.
         tls: paths of the certificate chain and its key; without it the registry speaks plain http.
     """
     port = free_port()
     config = folder / f"distribution-{port}.json"
-    config.write_text(json.dumps(_configuration(folder, port, basic_auth=basic_auth, tls=tls)), encoding="utf-8")
+    config.write_text(
+        json.dumps(_configuration(folder, port, basic_auth=basic_auth, tls=tls, tokens=tokens)), encoding="utf-8"
+    )
     env = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}  # its default sends traces to a collector
     command: list[str | Path] = [tool("distribution"), "serve", config]
     with running(command, folder / f"distribution-{port}.log", lambda: accepts(port), env=env):
         yield f"127.0.0.1:{port}"
 
 
-def _configuration(folder: Path, port: int, *, basic_auth: bool, tls: tuple[Path, Path] | None) -> dict[str, object]:
+def _configuration(
+    folder: Path, port: int, *, basic_auth: bool, tls: tuple[Path, Path] | None, tokens: TokenService | None
+) -> dict[str, object]:
     """distribution's configuration 0.1 (a JSON document is YAML too)."""
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}", "secret": "one replica signs its own upload state"}
     if tls:
@@ -63,4 +76,6 @@ def _configuration(folder: Path, port: int, *, basic_auth: bool, tls: tuple[Path
         htpasswd = folder / f"htpasswd-{port}"
         htpasswd.write_text(_HTPASSWD, encoding="utf-8")
         configuration["auth"] = {"htpasswd": {"realm": "distribution", "path": str(htpasswd)}}
+    if tokens:
+        configuration["auth"] = tokens.configuration(folder)
     return configuration

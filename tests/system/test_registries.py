@@ -1,7 +1,9 @@
 """What registries ask of their clients, and what becomes of a verdict when they do not answer."""
 
+import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 
 from tests.system import policies
 from tests.system.program import tidewaiter
-from tests.system.registries import ggcr_registry
+from tests.system.registries import PASSWORD, USER, distribution, ggcr_registry
 from tests.system.signing import Registry, Workshop, plain_registry, private_registry
+from tests.system.token_service import SERVICE, TokenService, Wanted, token_service
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120, func_only=True)]
 
@@ -67,6 +70,61 @@ def test_a_wrong_password_is_told_and_not_shown(
     ca = Path(private.env["SSL_CERT_FILE"])
     wrong = private_registry(private.host, ca, tmp_path / "docker", password="hunter2-hunter2")
     code, finding, told = _verify(workshop.public_key("release"), signed, *wrong.flags)
+    assert (code, finding) == (INCONCLUSIVE, "CREDENTIALS_REFUSED")
+    assert "hunter2" not in told
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A registry that wants tokens, their service, and a signed image and an unsigned one."""
+
+    registry: Registry
+    tokens: TokenService
+    signed: str
+    unsigned: str
+
+    def flags(self, folder: Path | None, password: str = PASSWORD) -> list[str]:
+        """Without a folder for it, there is no docker configuration."""
+        plain = [f"--insecure-registry={host}" for host in (self.registry.host, self.tokens.host)]
+        return plain if folder is None else [*plain, f"--docker-config={_login(self.registry.host, folder, password)}"]
+
+
+def _login(host: str, folder: Path, password: str = PASSWORD) -> Path:
+    config = folder / "config.json"
+    login = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    config.write_text(json.dumps({"auths": {host: {"auth": login}}}), encoding="ascii")
+    return config
+
+
+@pytest.fixture(scope="module")
+def guarded(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = tmp_path_factory.mktemp("guarded")
+    with token_service(USER, PASSWORD) as tokens, distribution(folder, tokens=tokens) as address:
+        host = f"localhost:{address.rpartition(':')[2]}"
+        login = _login(host, tmp_path_factory.mktemp("login")).parent
+        registry = Registry(host, (), env={"DOCKER_CONFIG": str(login)})
+        signed, unsigned = [workshop.push(registry, f"team/{name}") for name in ("signed", "unsigned")]
+        for form in ("signature", "bundle"):
+            workshop.sign(registry, signed, "release", form)
+        yield Guarded(registry, tokens, signed, unsigned)
+
+
+def test_a_registry_with_tokens_is_read_with_one_that_may_pull_from_one_repository(
+    guarded: Guarded, workshop: Workshop, tmp_path: Path
+) -> None:
+    flags = guarded.flags(tmp_path)
+    for image, code, finding in ((guarded.signed, ADMITTED, ""), (guarded.unsigned, DENIED, "NOT_SIGNED")):
+        guarded.tokens.wanted.clear()
+        assert _verify(workshop.public_key("release"), image, *flags)[:2] == (code, finding)
+        repository = image.partition("/")[2].partition("@")[0]
+        assert guarded.tokens.wanted == [Wanted(USER, SERVICE, (f"repository:{repository}:pull",))], "for all questions"
+
+
+def test_a_registry_with_tokens_gives_none_to_strangers(guarded: Guarded, workshop: Workshop, tmp_path: Path) -> None:
+    code, finding, _ = _verify(workshop.public_key("release"), guarded.signed, *guarded.flags(None))
+    assert (code, finding) == (INCONCLUSIVE, "CREDENTIALS_MISSING")
+    wrong = guarded.flags(tmp_path, password="hunter2-hunter2")
+    code, finding, told = _verify(workshop.public_key("release"), guarded.signed, *wrong)
     assert (code, finding) == (INCONCLUSIVE, "CREDENTIALS_REFUSED")
     assert "hunter2" not in told
 

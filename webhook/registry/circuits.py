@@ -16,7 +16,8 @@ that caller alone, for as long as `Retry-After` says.
 Only what is in trouble is remembered, and of that a bounded number, the last used: who is forgotten is asked again.
 """
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from cachetools import LRUCache
@@ -28,8 +29,9 @@ from webhook.registry.settings import Limits
 
 @dataclass(slots=True)
 class _Circuit:
-    """One that failed: how often in a row, until when it is open, and how many probes are under way."""
+    """One of a registry that failed: how often in a row, until when it is open, and how many probes are under way."""
 
+    registry: str
     failures: int = 0
     pause: float = 0.0
     until: float = 0.0
@@ -73,7 +75,7 @@ class Attempt:
             self._circuits.release(scope)
 
     def _fail(self, scope: Hashable) -> None:
-        self._circuits.fail(scope, probing=scope in self._probes)
+        self._circuits.fail(scope, self._access.registry, probing=scope in self._probes)
 
 
 class Circuits:
@@ -89,8 +91,23 @@ class Circuits:
         """How many circuits and rate limits are remembered."""
         return len(self._troubled) + len(self._held)
 
+    def open_now(self) -> Mapping[str, int]:
+        """How many circuits of each registry are open now, by the registries' names."""
+        now = self._clock()
+        return Counter(circuit.registry for circuit in self._troubled.values() if now < circuit.until)
+
     def begin(self, access: Access) -> Attempt:
-        """Leave to ask. Raises `RegistryUnavailableError` or `RegistryRateLimitedError` where there is none now."""
+        """Leave to ask. Raises what `check` raises."""
+        scopes = self.check(access)
+        for scope in scopes:
+            self._troubled[scope].probes += 1
+        return Attempt(self, access, scopes)
+
+    def check(self, access: Access) -> frozenset[Hashable]:
+        """The circuits that a question would probe.
+
+        Raises `RegistryUnavailableError` or `RegistryRateLimitedError` where nothing may be asked now.
+        """
         now = self._clock()
         if self._held.get(access, now) > now:
             raise RegistryRateLimitedError(
@@ -102,18 +119,19 @@ class Circuits:
             raise RegistryUnavailableError(
                 f"{access.whom} failed several times in a row, and is left alone for a moment"
             )
-        for circuit in circuits:
-            circuit.probes += 1
-        return Attempt(self, access, frozenset(scopes))
+        return frozenset(scopes)
 
     def close(self, scope: Hashable) -> None:
         """Forget what failed."""
         self._troubled.pop(scope, None)
 
-    def fail(self, scope: Hashable, *, probing: bool) -> None:
-        """Count a failure; open the circuit where it is one too many. What fails while it is open changes nothing."""
+    def fail(self, scope: Hashable, registry: str, *, probing: bool) -> None:
+        """Count a failure of a registry; open the circuit where it is one too many.
+
+        What fails while it is open changes nothing.
+        """
         now = self._clock()
-        circuit = self._troubled.setdefault(scope, _Circuit())
+        circuit = self._troubled.setdefault(scope, _Circuit(registry))
         circuit.failures += 1
         if circuit.failures == self._limits.failures or (probing and now >= circuit.until):
             circuit.pause = min(circuit.pause * 2 or self._limits.open_seconds, self._limits.longest_open_seconds)

@@ -15,7 +15,9 @@ from webhook.registry.authorization import Access, Authorizer
 from webhook.registry.discovery import Search
 from webhook.registry.inspection import Inspection
 from webhook.registry.keychain import Keychain
+from webhook.registry.long_documents import LongDocuments
 from webhook.registry.names import Names
+from webhook.registry.observer import Observer
 from webhook.registry.pod_keyring import PodKeyring
 from webhook.registry.questions import Pause, Questions
 from webhook.registry.repository import Repository
@@ -30,7 +32,7 @@ class RegistryClient:
 
     It asks whatever it is given: whether an image may be asked about at all, the allowlist decides before.
     `resolver` makes the resolver of host names; whatever it finds is judged (`webhook.registry.guard`). `pause` waits
-    for so many seconds before a second try.
+    for so many seconds before a second try. `observer` is told how registries answer.
     """
 
     def __init__(
@@ -41,13 +43,17 @@ class RegistryClient:
         clock: Clock | None = None,
         resolver: Callable[[], AbstractResolver] = Names,
         pause: Pause = asyncio.sleep,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._keychain = keychain
         self._transport = Transport(settings, resolver)
         clock = clock or SystemClock()
         authorizer = Authorizer(self._transport, settings, clock.monotonic)
-        self._questions = Questions(self._transport, authorizer, settings.limits, clock, pause)
+        self._questions = Questions(self._transport, authorizer, settings.limits, clock, pause, observer)
+        self._long = LongDocuments()
+        if observer is not None:
+            observer.follow_circuits(self._questions.open_circuits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,7 +62,8 @@ class RegistryClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and read nothing more."""
+        self._long.close()
         await self._transport.close()
 
     async def resolve(self, image: ImageReference, keyring: object | None = None) -> PinnedImage:
@@ -94,7 +101,7 @@ class RegistryClient:
         What is listed for the platform `unknown/unknown` is no image. An index within an index is not looked into, so
         that nothing can be said about it.
         """
-        return await Inspection(await self._repository(image, keyring), self._settings.limits).contents(image)
+        return await (await self._inspection(image, keyring)).contents(image)
 
     async def listed(
         self, image: ImageReference, keyring: object | None = None
@@ -103,7 +110,10 @@ class RegistryClient:
 
         Raises `NotFoundOutError`. What is not an index lists nothing; an index within an index is not looked into.
         """
-        return await Inspection(await self._repository(image, keyring), self._settings.limits).listed(image)
+        return await (await self._inspection(image, keyring)).listed(image)
+
+    async def _inspection(self, image: ImageReference | PinnedImage, keyring: object | None) -> Inspection:
+        return Inspection(await self._repository(image, keyring), self._settings.limits, self._long)
 
     async def _repository(self, image: ImageReference | PinnedImage, keyring: object | None) -> Repository:
         """With the pod's credentials, where its keyring has some for the image, and else with the operator's."""

@@ -15,6 +15,9 @@ What was found in one place never hides another: candidates are the union. Every
 was verified, so nothing of it is trusted; but content is what its digest names, and a referrer's subject is ours. Where
 there is more than is looked at, hints say what comes first.
 
+A mirror is asked before the registry. Where it has none of these, or nothing in them, the registry is asked as well: a
+mirror may know less, and its silence is never taken for "not signed". Where it has some, those are all that is seen.
+
 404 means that nothing lies there. An answer that cannot be used is `Unusable`, no answer is `Unanswered`, and what is
 in other places is still looked at.
 """
@@ -28,7 +31,7 @@ from webhook.errors import BeyondCeilingError, NotFoundOutError, RegistryRespons
 from webhook.images import Digest
 from webhook.registry import manifests
 from webhook.registry.layers import BUNDLE, Ceilings, Content, Layers
-from webhook.registry.manifests import Descriptor, Manifest
+from webhook.registry.manifests import Descriptor, Document, Manifest
 from webhook.registry.repository import Page, Repository
 from webhook.registry.settings import Limits
 from webhook.signatures.evidence import Attachment, Evidence, Unanswered, Unusable, merged
@@ -86,10 +89,9 @@ class Search:
         self._limits = limits
         self._suffixes = ("sig", "att") if attestations else ("sig",)
         self._kinds = (BUNDLE, COSIGN_SIGNATURE, IN_TOTO) if attestations else (BUNDLE, COSIGN_SIGNATURE)
-        self._slots = asyncio.Semaphore(limits.fetches)
         self._fetches = asyncio.TaskGroup()
         self._ceilings = Ceilings.of(limits, attestations=attestations)
-        self._layers = Layers(repository, limits, self._ceilings, self._fetches, self._slots)
+        self._layers = Layers(repository, limits, self._ceilings, self._fetches)
 
     async def run(self) -> Evidence:
         """All that was found, with what was not usable and what was not answered."""
@@ -104,7 +106,7 @@ class Search:
         return await _answered(f"tag {tag}", self._read_tag(tag))
 
     async def _read_tag(self, tag: str) -> _Parts:
-        document = await self._repository.manifest(tag, manifests.MANIFEST_TYPES)
+        document = await self._repository.manifest(tag, manifests.MANIFEST_TYPES, enough=_has_layers)
         return [] if document is None else self._found(f"tag {tag}", manifests.manifest(document))
 
     async def _referrers(self) -> _Parts:
@@ -138,15 +140,26 @@ class Search:
         return _Listing(entries, any(page.filtered for page in pages), faults)
 
     async def _read_pages(self, kind: str, pages: list[Page]) -> _Parts:
-        """Fills `pages`, so that those before a fault are not lost."""
-        page = await self._repository.referrers(self._digest, kind)
+        """Fills `pages`, so that those before a fault are not lost.
+
+        What a mirror lists is enough where one of ours is there. Else the registry's list counts too.
+        """
+        faults = await self._read_list(await self._repository.referrers(self._digest, kind), pages)
+        entries = (entry for page in pages for entry in page.descriptors)
+        if pages and pages[0].access.mirror_of is not None and not self._lists_ours(entries):
+            own = await self._repository.referrers(self._digest, kind, mirrors=False)
+            faults += await self._read_list(own, pages)
+        return faults
+
+    async def _read_list(self, page: Page | None, pages: list[Page]) -> _Parts:
+        first = len(pages)
         while page is not None:
             pages.append(page)
             following = self._repository.next_page(page)
             if following is None:
                 break
-            if len(pages) == self._limits.pages:
-                return _beyond(_API, f"there are more than {len(pages)} pages, which are not read")
+            if len(pages) - first == self._limits.pages:
+                return _beyond(_API, f"there are more than {self._limits.pages} pages, which are not read")
             page = await self._repository.page(page.access, following)
         return []
 
@@ -157,10 +170,18 @@ class Search:
         return _Listing(tuple(entries), filtered=False, faults=faults)
 
     async def _read_fallback_tag(self, tag: str, entries: list[Descriptor]) -> _Parts:
-        document = await self._repository.manifest(tag, (manifests.OCI_INDEX,))
+
+        def enough(document: Document) -> bool:
+            return self._lists_ours(manifests.index(document))
+
+        document = await self._repository.manifest(tag, (manifests.OCI_INDEX,), enough=enough)
         if document is not None:
             entries.extend(manifests.index(document))
         return []
+
+    def _lists_ours(self, entries: Iterable[Descriptor]) -> bool:
+        """Whether one of the entries says that it may vouch for the image. One that does not say what it is may not."""
+        return any(entry.artifact_type in self._kinds for entry in entries)
 
     async def _referrer(self, number: int, text: str) -> _Parts:
         digest = manifests.checked(text)
@@ -169,8 +190,7 @@ class Search:
         return await _answered(f"referrer {digest}", self._read_referrer(digest))
 
     async def _read_referrer(self, referrer: Digest) -> _Parts:
-        async with self._slots:
-            document = await self._repository.manifest(referrer, manifests.MANIFEST_TYPES)
+        document = await self._repository.manifest(referrer, manifests.MANIFEST_TYPES)
         if document is None:
             raise RegistryResponseError("it is listed, and the registry has no such manifest")
         manifest = manifests.manifest(document)
@@ -198,6 +218,10 @@ class Search:
         if first:
             found += _beyond(source, f"it has {len(manifest.layers)} layers; the last {len(numbered)} are looked at")
         return found
+
+
+def _has_layers(document: Document) -> bool:
+    return bool(manifests.manifest(document).layers)
 
 
 def _most_wanted_first(entries: Iterable[Descriptor]) -> list[Descriptor]:

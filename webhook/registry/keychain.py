@@ -29,13 +29,6 @@ class Keychain(Protocol):
         ...
 
 
-class AnonymousKeychain:
-    """Has no credentials for anybody."""
-
-    async def credentials(self, image: ImageReference | PinnedImage) -> None:
-        """None."""
-
-
 class KeychainChain:
     """Keychains in the order of their rank: the first that has credentials for an image decides.
 

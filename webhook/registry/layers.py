@@ -64,7 +64,7 @@ class Ceilings:
 class Layers:
     """The layers beside one digest, for one search: it counts the bytes that may still be fetched.
 
-    Contents are fetched by tasks of `group`, within `slots`. Those that wait end only after `all_found` was called.
+    Contents are fetched by tasks of `group`. Those that wait end only after `all_found` was called.
     """
 
     def __init__(
@@ -73,14 +73,12 @@ class Layers:
         limits: Limits,
         ceilings: Ceilings,
         group: asyncio.TaskGroup,
-        slots: asyncio.Semaphore,
     ) -> None:
         self._repository = repository
         self._prompt = limits.prompt_bytes
         self._ceilings = ceilings
         self._left = ceilings.total
         self._group = group
-        self._slots = slots
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def fetch(self, layer: Descriptor) -> asyncio.Task[Content]:
@@ -111,8 +109,7 @@ class Layers:
             )
         self._left -= layer.size
         try:
-            async with self._slots:
-                content = await self._repository.blob(digest, layer.size)
+            content = await self._repository.blob(digest, layer.size)
         except NotFoundOutError as error:
             return error
         return RegistryResponseError("it is listed, and the registry has no such blob") if content is None else content

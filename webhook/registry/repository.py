@@ -31,6 +31,10 @@ _MAX_LINKS = 8  # header fields; one is what registries send
 T = TypeVar("T")
 
 
+def _anything(_found: object) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of referrers, and who answered with it. `filtered` says that what was not asked for is left out."""
@@ -52,20 +56,44 @@ class Repository:
 
     `places` are its mirrors and, last, itself. Each question goes to the first that has something to say: a mirror that
     has nothing (404, an empty list of referrers) or is silent is passed over, any other fault of it is told.
+    `Limits.fetches` questions are under way at once.
     """
 
     def __init__(self, places: Iterable[Access], questions: Questions, limits: Limits) -> None:
         *self._mirrors, self._registry = places
         self._questions = questions
         self._limits = limits
+        self._slots = asyncio.Semaphore(limits.fetches)
 
-    async def manifest(self, reference: str | Digest, accept: Iterable[str]) -> Document | None:
-        """The manifest or index of a tag, or of a digest, which its bytes then have; None where there is none."""
+    @property
+    def registry(self) -> str:
+        """The registry's name."""
+        return self._registry.registry
+
+    @property
+    def name(self) -> str:
+        """The repository's name there."""
+        return self._registry.repository
+
+    async def manifest(
+        self,
+        reference: str | Digest,
+        accept: Iterable[str],
+        *,
+        ceiling: int | None = None,
+        enough: Callable[[Document], bool] = _anything,
+    ) -> Document | None:
+        """The manifest or index of a tag, or of a digest, which its bytes then have; None where there is none.
+
+        `ceiling` counts bytes, of which it may have `Limits.manifest_bytes` in any case. Where what a mirror has is not
+        `enough`, the registry is asked too, and only where it has nothing the mirror's counts.
+        """
+        most = self._limits.manifest_bytes if ceiling is None else ceiling
         accepted = ", ".join(accept)
 
         async def ask(access: Access) -> Document | None:
             url = _url(access, f"manifests/{reference}")
-            answer = await self._ask(access, url, self._limits.manifest_bytes, accepted, follow=True)
+            answer = await self._ask(access, url, most, accepted, follow=True)
             if answer.status == 404:
                 return None
             document = await _document(access, answer)
@@ -76,7 +104,7 @@ class Repository:
                 raise RegistryResponseError(f"{access.whom} answered with another digest than its content has")
             return document
 
-        return await self._first(ask)
+        return await self._first(ask, enough)
 
     async def blob(self, digest: Digest, ceiling: int) -> bytes | None:
         """The content of a digest, of at most so many bytes; None where there is none."""
@@ -92,10 +120,11 @@ class Repository:
 
         return await self._first(ask)
 
-    async def referrers(self, digest: Digest, artifact_type: str) -> Page | None:
+    async def referrers(self, digest: Digest, artifact_type: str, *, mirrors: bool = True) -> Page | None:
         """The first page of referrers of one type; None where there is no such list.
 
-        A mirror may list only what came through it, so that none there does not mean none.
+        A mirror may list only what came through it, so that none there does not mean none. Without `mirrors`, the
+        registry itself is asked.
         """
         query = urlencode({"artifactType": artifact_type})
 
@@ -103,7 +132,7 @@ class Repository:
             page = await self.page(access, _url(access, f"referrers/{digest}", query))
             return None if page is not None and page.is_empty and access.mirror_of is not None else page
 
-        return await self._first(ask)
+        return await (self._first(ask) if mirrors else ask(self._registry))
 
     async def page(self, access: Access, url: URL) -> Page | None:
         """One page of referrers; None where the registry has no such list."""
@@ -128,16 +157,22 @@ class Repository:
                     return _own_url(target, page)
         return None
 
-    async def _first(self, ask: Callable[[Access], Awaitable[T | None]]) -> T | None:
+    async def _first(
+        self, ask: Callable[[Access], Awaitable[T | None]], enough: Callable[[T], bool] = _anything
+    ) -> T | None:
+        poor = None
         for mirror in self._mirrors:
             with suppress(RegistryUnavailableError):
                 found = await ask(mirror)
-                if found is not None:
+                if found is not None and enough(found):
                     return found
-        return await ask(self._registry)
+                poor = found if poor is None else poor
+        found = await ask(self._registry)
+        return poor if found is None else found
 
     async def _ask(self, access: Access, url: URL, ceiling: int, accept: str, *, follow: bool) -> Answer:
-        return await self._questions.ask(access, Request(url, access.whom, ceiling, accept, follow=follow))
+        async with self._slots:
+            return await self._questions.ask(access, Request(url, access.whom, ceiling, accept, follow=follow))
 
 
 def _url(access: Access, path: str, query: str = "") -> URL:

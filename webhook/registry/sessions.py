@@ -6,9 +6,14 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from cachetools import TTLCache
 
 from webhook.errors import ConfigurationError
+from webhook.registry.endpoint import Endpoint
 from webhook.registry.settings import Limits
+
+KEEP_SECONDS = 15.0
+"""For which a connection is kept that nobody uses."""
 
 _AUTHORITY = "the certificate authority for registry"
 
@@ -19,31 +24,41 @@ class Sessions:
     def __init__(self, limits: Limits, resolver: AbstractResolver) -> None:
         self._limits = limits
         self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._kept: TTLCache[Endpoint, None] = TTLCache(limits.kept_origins, KEEP_SECONDS)
 
-    def open(self) -> aiohttp.ClientSession:
-        """The session that is open."""
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=self._resolver,
-                limit=self._limits.connections,
-                limit_per_host=self._limits.connections_per_registry,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_seconds),
-                headers={"User-Agent": "tidewaiter"},
-            )
-        return self._session
+    def open(self, origin: Endpoint) -> aiohttp.ClientSession:
+        """The session for an origin, which keeps connections unless it does for so many other origins already."""
+        keeps = origin in self._kept or len(self._kept) < self._limits.kept_origins
+        if keeps:
+            self._kept[origin] = None
+        if keeps not in self._sessions:
+            self._sessions[keeps] = self._new(keeps=keeps)
+        return self._sessions[keeps]
+
+    def _new(self, *, keeps: bool) -> aiohttp.ClientSession:
+        # How many connections there may be at once, and to whom, is decided where questions are asked.
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
+            limit=self._limits.connections,
+            force_close=not keeps,
+            keepalive_timeout=KEEP_SECONDS if keeps else None,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_seconds),
+            headers={"User-Agent": "tidewaiter"},
+        )
 
     async def close(self) -> None:
         """Close all connections, and the resolver."""
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
+        if sessions:
             await self._resolver.close()
 
 

@@ -65,12 +65,18 @@ class Limits:
     redirects: int = 5
     """Hops of one answer. Real registries need one, to their object storage; fronts such as registry.k8s.io two."""
     connections_per_registry: int = 32
-    """So that one slow registry cannot take all connections."""
-    connections: int = 256
-    """To all hosts: a quarter of the usual 1,024 file descriptors of a process."""
-    fetches: int = 8
-    """Requests that one search beside an image, or one look into it, has under way: a quarter of its registry's
-    connections."""
+    """Questions to one registry under way, whatever hosts it redirects them to: so that a slow one cannot take all."""
+    connections: int = 640
+    """Questions under way to all registries: more than 102 verifications (`webhook.admission.verification`) ask at
+    once, so that none waits for connections that another registry holds."""
+    kept_origins: int = 128
+    """Hosts and ports whose connections are kept for the next question. Registries choose where they redirect to, and
+    each connection that is kept is a file descriptor for 15 s."""
+    fetches: int = 6
+    """Questions that one search beside an image, or one look into it, has under way."""
+    short_bytes: int = 64 * 1024
+    """What an image that is looked into is described with: real indexes, manifests and configs are no longer. Longer
+    documents are asked for a few at a time (`webhook.registry.long_documents`)."""
     config_bytes: int = 4 * MIB
     """For one image's config, as for its manifest. Real ones have 2 to 50 KiB."""
     document_values: int = 50_000

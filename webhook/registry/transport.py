@@ -56,6 +56,10 @@ class Answer:
     url: URL = field(repr=False)
 
 
+class TooLongError(RegistryResponseError):
+    """A body that is longer than was asked for."""
+
+
 class Transport:
     """Sends requests within the limits; has sessions from its first request until `close`.
 
@@ -141,7 +145,7 @@ class Transport:
         try:
             async with (
                 (self._by_proxy if by_proxy else self._direct)
-                .open()
+                .open(target)
                 .request(
                     "GET" if request.form is None else "POST",
                     request.url,
@@ -167,7 +171,7 @@ async def _body(response: aiohttp.ClientResponse, request: Request) -> bytes:
         raise RegistryResponseError(f"{request.whom} answered in an encoding that was not asked for")
     body = await _read(response, request.ceiling)
     if body is None:
-        raise RegistryResponseError(f"{request.whom} answered with more than {request.ceiling} bytes")
+        raise TooLongError(f"{request.whom} answered with more than {request.ceiling} bytes")
     return body
 
 

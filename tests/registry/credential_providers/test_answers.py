@@ -1,4 +1,5 @@
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -59,6 +60,25 @@ def test_an_answer_says_for_what_and_how_long_it_holds() -> None:
 )
 def test_the_key_that_says_most_decides(image: str, keys: list[str], found: str | None) -> None:
     assert chosen(image, {key: login(key.replace(":", ";")) for key in keys}) == (found and found.replace(":", ";"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (["ghcr.io/acme", "ghcr.io/acme/app", "ghcr.io"], "ghcr.io/acme/app"),
+        (["ghcr.io", "ghcr.io/acme/ap", "ghcr.io/acme"], "ghcr.io/acme/ap"),
+        (["*.io/acme/app", "ghcr.io", "gh*.io/acme/app"], "ghcr.io"),
+        (["*.io/acme/app", "g*.io"], "g*.io"),
+        (["*.io", "*.io/acme"], "*.io/acme"),
+    ],
+)
+def test_in_whatever_order_keys_are_written_and_by_whichever_provider_the_same_one_decides(
+    keys: list[str], found: str
+) -> None:
+    for order in permutations(keys):
+        auths = [{key: login(key)} for key in order]
+        assert chosen("ghcr.io/acme/app", *auths) == found
+        assert chosen("ghcr.io/acme/app", {key: login(key) for key in order}) == found
 
 
 def test_of_two_providers_with_one_key_the_first_decides() -> None:
