@@ -149,17 +149,19 @@ def test_a_volume_is_known_by_all_fields_that_say_what_it_is_made_of() -> None:
         {"name": "plain"},
         {"emptyDir": {}, "hostPath": {"path": "/"}, "configMap": None},
         {"name": "new", "quantumDisk": {"size": 3}},
-        {"name": "model", "image": {"reference": "m"}},
+        {"name": "model", "image": {"reference": "m", "pullPolicy": "Never"}},
         {"name": "drive", "csi": {"driver": "disk.example.com"}},
         {"name": None, "csi": {}},
+        {"image": {}},
     ]
     assert made({"volumes": volumes}).volumes == (
         Volume("plain", "spec.volumes[0]", ("emptyDir",)),
         Volume("", "spec.volumes[1]", ("emptyDir", "hostPath")),
         Volume("new", "spec.volumes[2]", ("quantumDisk",)),
-        Volume("model", "spec.volumes[3]", ("image",), image="m"),
+        Volume("model", "spec.volumes[3]", ("image",), image="m", image_pull_policy="Never"),
         Volume("drive", "spec.volumes[4]", ("csi",), csi_driver="disk.example.com"),
         Volume("", "spec.volumes[5]", ("csi",), csi_driver=""),
+        Volume("", "spec.volumes[6]", ("image",), image=""),
     )
 
 
@@ -197,10 +199,10 @@ def changes(**fields: Any) -> tuple[list[str], list[str]]:
     return [each.path for each in left.containers], [use.path for use in left.images]
 
 
-def test_pull_secrets_are_told_once_each_in_order_and_without_empty_names() -> None:
+def test_pull_secrets_are_told_once_each_in_order_and_an_empty_name_is_a_name() -> None:
     names: list[dict[str, Any]] = [{"name": "b"}, {"name": "a"}, {"name": ""}, {}, {"name": None}, {"name": "b"}]
     found = made({**SPEC, "imagePullSecrets": names, "serviceAccountName": "builder"})
-    assert (found.pull_secrets, found.service_account) == (("b", "a"), "builder")
+    assert (found.pull_secrets, found.service_account) == (("b", "a", ""), "builder")
 
 
 @pytest.mark.parametrize("spec", [{}, {"imagePullSecrets": None, "serviceAccountName": None}, {"imagePullSecrets": []}])

@@ -57,7 +57,8 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     """One volume with its path, such as `spec.volumes[0]`.
 
     `types` are the fields that say what it is made of: one in an object out of the API server, which makes a volume
-    without any an `emptyDir`. `image` and `csi_driver` are of volumes of those types, "" where nothing is named.
+    without any an `emptyDir`. `image` and `csi_driver` are of volumes of those types, "" where nothing is named;
+    `image_pull_policy` is what a volume of the first says of it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     types: tuple[str, ...]
     image: str | None = None
     csi_driver: str | None = None
+    image_pull_policy: str | None = None
 
 
 class ImageUse(msgspec.Struct, frozen=True, gc=False):
@@ -191,18 +193,21 @@ def _volume(spec: Mapping[str, Any], path: str) -> Volume:
     if not isinstance(name, str):
         raise msgspec.ValidationError(f"Expected `str`, got `{type(name).__name__}` - at `$.{path}.name`")
     image, driver = spec.get("image"), spec.get("csi")
+    source = None if image is None else msgspec.convert(image, ImageVolumeSource)
     return Volume(
         name,
         path,
         types or _NO_SOURCE,
-        None if image is None else msgspec.convert(image, ImageVolumeSource).reference or "",
+        None if source is None else source.reference or "",
         None if driver is None else msgspec.convert(driver, CSIVolumeSource).driver or "",
+        None if source is None else source.pull_policy,
     )
 
 
 def _pull_secrets(references: Iterable[LocalObjectReference]) -> tuple[str, ...]:
-    """Each name once; one that is empty names nothing."""
-    return tuple(dict.fromkeys(each.name for each in references if each.name))
+    """Each name once. One that is empty names no Secret, and stands for the pod's own list all the same: the service
+    account's names are taken where there is none (`plugin/pkg/admission/serviceaccount`, Admit)."""
+    return tuple(dict.fromkeys(each.name or "" for each in references))
 
 
 def _containers(spec: PodSpec, path: str) -> list[Container]:

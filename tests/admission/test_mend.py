@@ -58,6 +58,25 @@ def test_the_attestation_that_is_missing_is_named(code: Code) -> None:
     assert mend(code, IMAGE, entry(RELEASE), "") == ""
 
 
+@pytest.mark.parametrize("code", [Code.SIGNATURE_INVALID, Code.ATTESTATION_MISSING])
+def test_where_the_trust_root_does_not_know_the_signer_signing_again_is_no_fix(code: Code) -> None:
+    told = mend(code, IMAGE, entry(CI, attestations=(rule("vuln", CI),)), "vuln", unknown_to="corp")
+    assert told == (
+        "sign by a Sigstore instance that trust root corp knows, with a log entry or timestamp of it, "
+        "or ask the administrators to have yours known (TrustRoot corp, or --trust-root corp=FILE)"
+    )
+
+
+def test_a_digest_without_its_tag_may_be_named_with_it_where_an_index_may_vouch() -> None:
+    accepting = replace(entry(RELEASE), accept_index_signature=True)
+    hint = "; if an index that lists it is signed, name it TAG@DIGEST"
+    for code in (Code.NOT_SIGNED, Code.SIGNER_NOT_ALLOWED):
+        assert mend(code, IMAGE, accepting, untagged=True) == mend(code, IMAGE, accepting) + hint
+    assert mend(Code.SIGNATURE_INVALID, IMAGE, accepting, unknown_to="corp", untagged=True).endswith(hint)
+    assert not mend(Code.NOT_SIGNED, IMAGE, entry(RELEASE), untagged=True).endswith(hint)
+    assert not mend(Code.VULNERABLE, IMAGE, accepting, untagged=True).endswith(hint)
+
+
 def test_what_nothing_can_be_signed_for_has_its_own_text() -> None:
     assert mend(Code.VULNERABLE, IMAGE, entry(RELEASE), "vuln").startswith("update what is named")
     assert mend(Code.NOT_SIGNED, IMAGE, entry()) == ""

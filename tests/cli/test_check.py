@@ -43,6 +43,7 @@ def test_a_signed_pod_is_admitted(shop: Shop, policies: str, tmp_path: Path) -> 
                 "allowed": True,
                 "policies": ["hardened", "signed-in-production"],
                 "violations": [],
+                "exempted": [],
                 "images": [
                     {
                         "reference": shop.images.bundle,
@@ -76,6 +77,43 @@ def test_a_denied_pod_says_why(shop: Shop, policies: str, tmp_path: Path) -> Non
     assert table.exit_code == 1
     assert "NOT_SIGNED: no cosign signature or bundle for this digest (policy signed-in-production)" in table.stdout
     assert "0 allowed, 1 denied, 0 errors" in table.stdout
+
+
+def test_an_exempt_finding_is_shown_and_counts_nowhere(shop: Shop, policies: str, tmp_path: Path) -> None:
+    exemption = {
+        "reason": "OPS-17 \u202e",
+        "expires": "9999-01-01T00:00:00Z",
+        "codes": ["NOT_SIGNED"],
+        "images": [shop.images.unsigned.partition("@")[0]],
+        "namespaces": ["production"],
+    }
+    written = list(yaml.safe_load_all(Path(policies).read_text()))
+    for each in written:
+        if each["metadata"]["name"] == "signed-in-production":
+            each["spec"]["exemptions"] = [exemption]
+    file = write(tmp_path, a_pod(shop.images.unsigned))
+    common = ("check", "-p", write(tmp_path, *written, name="exempting.yaml"), "-f", file)
+    result = run(*common, "--insecure-registry", shop.host, "--fail-on", "audit", "-o", "json")
+    assert result.exit_code == 0, result.output
+    [found] = document(result)["results"]
+    assert (found["allowed"], found["violations"]) == (True, [])
+    assert found["exempted"] == [
+        {
+            "code": "NOT_SIGNED",
+            "path": "spec.containers[0].image",
+            "container": "app",
+            "message": "no cosign signature or bundle for this digest",
+            "fix": f"cosign sign --key KEY {shop.images.unsigned} (accepted signers: release)",
+            "policy": "signed-in-production",
+            "mode": "Enforce",
+            "reason": "OPS-17 \u202e",
+        }
+    ]
+    table = run(*common, "--insecure-registry", shop.host)
+    line = "  exempt: spec.containers[0].image: NOT_SIGNED (policy signed-in-production: OPS-17 \\u202e)"
+    assert line in table.stdout.splitlines()
+    assert f"Pod/production/shop ({file}:1)" in table.stdout
+    assert "1 allowed, 0 denied, 0 errors" in table.stdout
 
 
 def test_yaml_says_the_same_as_json(policies: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.cli.manifest_text import ManifestText
+from webhook.cli.manifest_text import Change, ManifestText
 from webhook.errors import ConfigurationError
 from webhook.policy.documents import load, parse
 from webhook.policy.yaml_values import MAX_BYTES
@@ -22,7 +22,7 @@ def manifest(text: str, loader: Any = yaml.CSafeLoader) -> ManifestText:
 def changed(text: str, path: str, loader: Any = yaml.CSafeLoader) -> str:
     """The text with `+new` behind the value at a path of its first document, which is `old`."""
     found = manifest(text, loader)
-    return found.rewritten({found.place(0, path).end: "+new"}, [(0, path, "old")]).decode()
+    return found.rewritten({found.place(0, path).end: "+new"}, [Change(0, path, "old+new")]).decode()
 
 
 @every_loader
@@ -63,8 +63,9 @@ def test_a_text_is_added_right_behind_a_value_of_any_style(value: str, before: s
 )
 def test_a_field_is_found_by_its_path(text: str, path: str, loader: Any) -> None:
     found = manifest(text.replace("+", ""), loader)
-    paths = [(0, each, "old") for each in ({path, path.replace("b[0]", "a[0]")} if "&" in text else {path})]
-    assert found.rewritten({found.place(0, path).end: "+new"}, paths).decode() == text.replace("+", "+new")
+    paths = {path, path.replace("b[0]", "a[0]")} if "&" in text else {path}
+    changes = [Change(0, each, "old+new") for each in paths]
+    assert found.rewritten({found.place(0, path).end: "+new"}, changes).decode() == text.replace("+", "+new")
 
 
 def test_a_place_knows_its_line_and_how_often_its_value_is_used() -> None:
@@ -86,19 +87,45 @@ def test_objects_are_numbered_as_the_reader_of_manifests_numbers_them() -> None:
     assert lines == [int(document.value["line"]) for document in found.documents] == [3, 7, 10, 14]
 
 
-def test_what_would_not_read_as_before_is_not_written() -> None:
-    found = manifest("a: old\nb: other\n")
-    end = found.place(0, "a").end
-    for inserted, paths in (("+new", []), ("+new", [(0, "b", "other")]), (": x: y", [(0, "a", "old")])):
-        with pytest.raises(ConfigurationError, match="cannot be rewritten so that nothing but images changes"):
-            found.rewritten({end: inserted}, paths)
+@pytest.mark.parametrize(
+    ("insertions", "changes", "line"),
+    [
+        pytest.param([("a", "+new")], [], 2, id="a field that nobody wants changed"),
+        pytest.param([("a", "+new")], [Change(0, "b", "other+new")], 3, id="another field"),
+        pytest.param([("a", "+new")], [Change(0, "a", "old+ne")], 2, id="another text"),
+        pytest.param([("a", " +new")], [Change(0, "a", "old+new")], 2, id="something between the two"),
+        pytest.param([("a", " #+new")], [Change(0, "a", "old #+new")], 2, id="a comment"),
+        pytest.param([("c[0]", ", +new")], [Change(0, "c[0]", "x, +new")], 4, id="a further item"),
+        pytest.param([("c[0]", ": +new")], [Change(0, "c[0].x", "+new")], 4, id="a mapping in a text's stead"),
+        pytest.param([("b", "+new")], [Change(0, "b", "other+new"), Change(0, "d.e", "x")], 5, id="a path to nowhere"),
+        pytest.param([("b", "\n---\nf: g")], [Change(0, "b", "other")], 3, id="a further document"),
+        pytest.param([("a", ": x: y")], [Change(0, "a", "old: x: y")], 2, id="what cannot be read any more"),
+    ],
+)
+def test_what_would_not_read_as_it_is_meant_to_is_not_written(
+    insertions: list[tuple[str, str]], changes: list[Change], line: int
+) -> None:
+    found = manifest("# no more\na: old\nb: other\nc: [x]\nd: {}\n")
+    at = {found.place(0, path).end: text for path, text in insertions}
+    expected = f"file.yaml:{line}: cannot be rewritten so that nothing but images changes"
+    with pytest.raises(ConfigurationError) as error:
+        found.rewritten(at, changes)
+    assert str(error.value) == expected
+
+
+def test_a_change_that_lands_in_another_document_is_not_written() -> None:
+    found = manifest("a: old\n---\na: old\n")
+    with pytest.raises(ConfigurationError, match=r"file\.yaml:3: cannot be rewritten"):
+        found.rewritten({found.place(0, "a").end: "+new"}, [Change(1, "a", "old+new")])
+    with pytest.raises(ConfigurationError, match=r"file\.yaml:3: cannot be rewritten"):
+        found.rewritten({found.place(1, "a").end: "+new"}, [])
 
 
 def test_a_file_does_not_grow_beyond_what_is_read_of_one() -> None:
     text = "image: old\n"
     found = manifest(text + "#" * (MAX_BYTES - len(text)))
     with pytest.raises(ConfigurationError, match="cannot be rewritten"):
-        found.rewritten({found.place(0, "image").end: "+new"}, [(0, "image", "old")])
+        found.rewritten({found.place(0, "image").end: "+new"}, [Change(0, "image", "old+new")])
 
 
 @given(

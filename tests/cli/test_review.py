@@ -1,5 +1,7 @@
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,3 +57,36 @@ def test_what_is_no_review_is_exit_code_2(policies: str, text: str) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "AdmissionReview" in result.stderr
+
+
+def patch_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    assert answer["patchType"] == "JSONPatch"
+    return list(json.loads(base64.b64decode(answer["patch"])))
+
+
+def test_pins_answer_is_a_patch_of_the_digests_beside_tags(shop: Shop, policies: str) -> None:
+    tagged = f"{shop.host}/shop/web:1.0"
+    common = ("review", "-p", policies, "--insecure-registry", shop.host)
+    result = run(*common, "--endpoint", "pin", "-", stdin=a_review(tagged))
+    assert result.exit_code == 0, result.output
+    answer = document(result)
+    assert answer["kind"] == "AdmissionReview"
+    assert (answer["response"]["uid"], answer["response"]["allowed"]) == ("u-1", True)
+    [replaced] = [each for each in patch_of(answer["response"]) if each["op"] == "replace"]
+    assert replaced["path"] == "/spec/containers/0/image"
+    assert replaced["value"].startswith(f"{tagged}@sha256:")
+    judged = run(*common, "-", stdin=a_review(replaced["value"]))
+    assert "TAG_NOT_PINNED" not in judged.stdout
+
+
+def test_pin_denies_nothing(shop: Shop, policies: str) -> None:
+    common = ("review", "-p", policies, "--insecure-registry", shop.host, "--endpoint", "pin", "-")
+    for image in ("nginx", shop.images.forged, f"{shop.host}/shop/absent:1"):
+        result = run(*common, stdin=a_review(image))
+        assert result.exit_code == 0, result.output
+        answer = document(result)["response"]
+        assert (answer["allowed"], "patch" in answer) == (True, False)
+
+
+def test_what_is_no_review_for_pin_is_exit_code_2_too(policies: str) -> None:
+    assert run("review", "-p", policies, "--endpoint", "pin", "-", stdin="{}").exit_code == 2

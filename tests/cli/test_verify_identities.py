@@ -124,6 +124,10 @@ def test_an_attestation_is_wanted_instead_of_a_signature(dock: Dock, tmp_path: P
         (("--subject", SUBJECT), "give one of --key, --issuer and --policy"),
         (("--issuer", ISSUER, "--subject-pattern", "(?=x)"), "pattern: invalid perl operator"),
         (("--issuer", ISSUER, "--subject", SUBJECT, "--attestation", "vulns"), "--attestation: expected vuln, "),
+        (
+            ("--issuer", ISSUER, "--subject", SUBJECT, "--attestation", "vulns"),
+            "or the URI of a predicate type, found 'vulns', did you mean `vuln`?",
+        ),
         (("-p", "{policies}", "--attestation", "vuln"), "--attestation goes with --key or --issuer"),
         (("-p", "{policies}", "--subject", SUBJECT), "--subject and --subject-pattern need --issuer"),
         (("--issuer", ISSUER, "--subject", SUBJECT, "--trust-root", "absent.json"), "absent.json"),
@@ -132,3 +136,27 @@ def test_an_attestation_is_wanted_instead_of_a_signature(dock: Dock, tmp_path: P
 def test_usage_and_configuration_are_exit_code_2(policies: str, arguments: tuple[str, ...], message: str) -> None:
     result = run("verify", *(text.format(policies=policies) for text in arguments), "nginx")
     assert (result.exit_code, message in result.stderr) == (2, True), result.output
+
+
+def test_what_was_not_looked_for_is_skipped_under_each_heading(dock: Dock, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        f"""apiVersion: tidewaiter.dev/v1alpha1
+kind: ClusterPodPolicy
+metadata: {{name: both}}
+spec:
+  images:
+    allow: ["{dock.host}/*"]
+    authorities: [{{name: ci, keyless: {{issuer: "{ISSUER}", subject: "{SUBJECT}"}}}}]
+    verify:
+    - {{name: all, images: ["{dock.host}/*"], signatures: {{}}, attestations: [{{type: "{REVIEW}"}}]}}
+"""
+    )
+    flags = ("--insecure-registry", dock.host, "--trust-root", dock.trust_root)
+    shown = run("verify", "-p", str(policy), *flags, dock.image)
+    assert shown.exit_code == 0, shown.output
+    lines = [line.strip() for line in shown.stdout.splitlines() if line.startswith("    ")]
+    marks = [line.partition(":")[0] for line in lines if line.startswith(("pass: ", "fail: ", "skip: "))]
+    assert (marks.count("pass"), marks.count("skip"), marks.count("fail")) == (2, 4, 0)
+    other = run("verify", "--issuer", ISSUER, "--subject", "somebody@example.com", *flags, dock.image)
+    assert "    fail: " in other.stdout

@@ -3,6 +3,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from webhook.kube.pull_secrets import (
     ClusterPullSecrets,
     DockerSecret,
 )
+from webhook.registry.pod_keyring import PodKeyring, PullSecret
 
 CANARY = "hunter2-canary"
 SOON = 20.0
@@ -26,9 +28,10 @@ Held = tuple[DockerSecret, ...]
 
 
 def make(secrets: Held) -> Held | None:
-    """A keyring that is the Secrets themselves; what begins with '!' is malformed."""
-    if any(secret.content.startswith(b"!") for secret in secrets):
-        raise ValueError("auths entry 1: its auth is not base64")
+    """A keyring that is the Secrets themselves; what begins with '!' is malformed, and told as it stands there."""
+    for secret in secrets:
+        if secret.content.startswith(b"!"):
+            raise ValueError(f"auths[{secret.content.decode()}]: its auth is not base64")
     return secrets or None
 
 
@@ -64,7 +67,9 @@ async def contents(asking: Asking, *names: str, account: str = "") -> list[str] 
     return None if held is None else [secret.content.decode() for secret in held]
 
 
-async def failure(asking: Asking, *names: str, caplog: pytest.LogCaptureFixture, wait: float = SOON) -> str:
+async def failure(
+    asking: ClusterPullSecrets[Any], *names: str, caplog: pytest.LogCaptureFixture, wait: float = SOON
+) -> str:
     """What the log says; the answer says nothing of which Secret it is and why."""
     caplog.clear()
     with pytest.raises(CredentialsUnavailableError) as failed:
@@ -170,9 +175,40 @@ async def test_a_malformed_secret_is_an_error(
     caplog.set_level(logging.DEBUG)
     put(api, "good")
     put(api, "bad", f"!{CANARY}")
-    assert await failure(pull_secrets, "good", "bad", caplog=caplog) == "auths entry 1: its auth is not base64"
-    api.put("Secret", "prod", "worse", type=JSON, data={".dockerconfigjson": f"!{CANARY}"})
-    assert await failure(pull_secrets, "worse", caplog=caplog) == "the data of one is not base64"
+    put(api, "worse", f"!{CANARY}", CFG)
+    told = await failure(pull_secrets, "good", "bad", "worse", caplog=caplog)
+    assert told == "bad is not JSON in UTF-8; worse is not JSON in UTF-8"
+    api.put("Secret", "prod", "worst", type=JSON, data={".dockerconfigjson": f"!{CANARY}"})
+    assert await failure(pull_secrets, "worst", caplog=caplog) == "worst has data that is not base64"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "fault"),
+    [
+        (f'{{"auths": {{"{CANARY}": {{"auth": "!"}}}}}}', JSON, "is not a docker configuration"),
+        (f'{{"auths": {{"{CANARY}.example": {{"auth": 5}}}}}}', JSON, "is not a docker configuration"),
+        (f'{{"auths": {{"{CANARY}.example": "{CANARY}"}}}}', JSON, "is not a docker configuration"),
+        (f'{{"auths": "{CANARY}"}}', JSON, "is not a docker configuration"),
+        (f'{{"{CANARY}": "{CANARY}"}}', CFG, "is not a docker configuration"),
+        (f'{{"{CANARY}": ', CFG, "is not JSON in UTF-8"),
+        (CANARY, JSON, "is not JSON in UTF-8"),
+        ("[" * 20_000, JSON, "is not JSON in UTF-8"),
+    ],
+)
+async def test_nothing_that_a_malformed_secret_holds_is_told_not_even_its_keys(
+    api: FakeObjects, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, kind: str, fault: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    put(api, "login", content, kind)
+    put(api, "good", f'{{"auths": {{"ghcr.io": {{"username": "{CANARY}", "password": "{CANARY}"}}}}}}')
+    async with serving(api, tmp_path) as kubeconfig:
+        asking = ClusterPullSecrets(FakeClock(), as_in_production, kubeconfig)
+        assert await failure(asking, "good", "login", caplog=caplog) == f"login {fault}"
+        await asking.close()
+
+
+def as_in_production(secrets: Held) -> PodKeyring | None:
+    return PodKeyring(PullSecret(secret.content, legacy=secret.legacy) for secret in secrets) or None
 
 
 async def test_an_answer_that_is_none_is_told_without_what_it_holds(

@@ -95,14 +95,15 @@ def test_conditions_that_hold(text: str) -> None:
     ],
 )
 def test_conditions_that_do_not_hold_say_why(text: str, why: str) -> None:
-    assert refusal(text) == f"condition false: {text}{why}"
+    how = "could not be evaluated" if why else "false"
+    assert refusal(text) == f"condition {how}: {text}{why}"
 
 
 @pytest.mark.parametrize("predicate", [None, [], "text", 1, {}, {"scanner": None}])
 def test_a_document_of_another_shape_does_not_hold(predicate: object) -> None:
     reason = refusal("predicate.scanner.uri == 'x'", predicate)
     assert reason is not None
-    assert reason.startswith("condition false: predicate.scanner.uri == 'x': ")
+    assert reason.startswith("condition could not be evaluated: predicate.scanner.uri == 'x': ")
 
 
 def test_numbers_that_no_number_of_the_language_holds_make_it_false() -> None:
@@ -118,11 +119,15 @@ def test_a_reason_does_not_quote_the_document() -> None:
 
 def test_a_missing_variable_makes_it_false() -> None:
     reason = CelCondition.compile("predicate.x == 1").refusal({})
-    assert reason == 'condition false: predicate.x == 1: No value with name "predicate" found in Activation'
+    assert (
+        reason
+        == 'condition could not be evaluated: predicate.x == 1: No value with name "predicate" found in Activation'
+    )
 
 
 def test_text_that_cannot_be_converted_makes_it_false() -> None:
-    assert (refusal("predicate.x == 'a'", {"x": "\ud800"}) or "").startswith("condition false: predicate.x == 'a': ")
+    reason = refusal("predicate.x == 'a'", {"x": "\ud800"}) or ""
+    assert reason.startswith("condition could not be evaluated: predicate.x == 'a': ")
 
 
 class Unreadable(Mapping[str, JsonValue]):
@@ -139,7 +144,8 @@ class Unreadable(Mapping[str, JsonValue]):
 
 
 def test_an_error_without_a_message_makes_it_false_as_well() -> None:
-    assert CelCondition.compile("true").refusal(Unreadable()) == "condition false: true: it cannot be evaluated"
+    reason = CelCondition.compile("true").refusal(Unreadable())
+    assert reason == "condition could not be evaluated: true: no reason is given"
 
 
 @pytest.mark.parametrize(

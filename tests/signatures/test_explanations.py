@@ -5,11 +5,14 @@ from dataclasses import replace
 from tests.fakes import sigstore
 from tests.fakes.sigstore import DIGEST, ISSUER, SUBJECT, Key, Log
 from tests.signatures.attacks.trial import CI, IMAGE, LOGGED_RELEASE, RELEASE, circumstances
+from webhook.codes import Code
 from webhook.images import Digest
 from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.authorities import Authority, KeylessAuthority, Requirement
 from webhook.signatures.evidence import Attachment, Evidence
+from webhook.signatures.faults import Fault
 from webhook.signatures.identities import Identity
+from webhook.signatures.outcome import Outcome
 from webhook.signatures.predicate_types import VULNERABILITIES
 from webhook.signatures.verify import Examination
 
@@ -47,6 +50,51 @@ def test_nobody_is_said_to_have_signed_whom_nothing_proves() -> None:
     told = message(sigstore.signature(services=STRANGE), CI)
     assert told.startswith("a signature in the name of ci is not accepted: ")
     assert told.endswith(" (trust root public-good)")
+
+
+def test_whoever_issued_a_certificate_that_nobody_knows_is_told() -> None:
+    strange = sigstore.signature(services=STRANGE)
+    told = message(strange, CI)
+    assert ' trust root, but by "' in told
+    assert told.isascii()
+    assert told.isprintable()
+    assert len(told) < 400
+
+
+def refused(found: Attachment, *by: Authority, minimum: int = 1) -> Outcome:
+    return examined(found).signatures(Requirement(minimum, by))
+
+
+def test_an_outcome_names_the_trust_root_that_does_not_know_the_signer() -> None:
+    strange = sigstore.signature(services=STRANGE)
+    elsewhere = replace(CI, name="corp", trust_root="corp")
+    assert refused(strange, CI).unknown_to == "public-good"
+    assert refused(strange, RELEASE, CI).unknown_to == "public-good"
+    vuln = sigstore.attestation(min(VULNERABILITIES), {}, services=STRANGE)
+    rule = AttestationRule("vuln", VULNERABILITIES, Requirement(1, (CI,)))
+    assert examined(vuln).attestations(rule, IMAGE).unknown_to == "public-good"
+    assert refused(strange, elsewhere).code is Code.TRUST_ROOT_UNAVAILABLE
+    assert refused(strange, elsewhere).unknown_to == ""
+
+
+def test_so_does_one_of_a_signature_without_any_trusted_time() -> None:
+    timeless = sigstore.signature(log=Log.NONE)
+    unlogged = replace(CI, proofs=replace(CI.proofs, log=False))
+    outcome = refused(timeless, unlogged)
+    assert [trial.fault for trial in outcome.trials] == [Fault.TIME_UNKNOWN]
+    assert outcome.message.endswith(" (trust root public-good)")
+    assert outcome.unknown_to == "public-good"
+
+
+def test_an_outcome_names_no_trust_root_where_something_else_is_the_reason() -> None:
+    other = KeylessAuthority("ci", Identity(ISSUER, "https://example.com/other"))
+    assert refused(sigstore.signature(), other).unknown_to == ""
+    assert refused(sigstore.signature(signer=Key(), log=Log.NONE), LOGGED_RELEASE).unknown_to == ""
+    assert refused(replace(sigstore.signature(), content=b"{}"), CI).unknown_to == ""
+    both = examined(sigstore.signature(), sigstore.signature(services=STRANGE))
+    second = KeylessAuthority("second", Identity(ISSUER, "https://example.com/other"))
+    assert both.signatures(Requirement(2, (CI, second))).code is Code.TOO_FEW_SIGNERS
+    assert both.signatures(Requirement(2, (CI, second))).unknown_to == ""
 
 
 def test_a_proof_that_is_missing_is_told_with_the_field_that_wants_it() -> None:

@@ -70,13 +70,13 @@ def test_flags_give_trust_roots_to_commands(tmp_path: Path) -> None:
     arguments = ("-p", str(tmp_path / "policies"), "-f", file, "--no-pin")
     unknown = run("check", *arguments)
     assert unknown.exit_code == 2
-    assert "unknown trust root" in unknown.output
+    assert 'unknown trust root "corp"; a TrustRoot document or --trust-root NAME=FILE gives one' in unknown.output
     assert run("check", *arguments, "--trust-root", f"corp={root}").exit_code == 1
     assert run("check", *arguments, env={"TIDEWAITER_TRUST_ROOT": f"corp={root}"}).exit_code == 1
     for flag, told in (
         (f"Corp={root}", "expected NAME=FILE or FILE of a trust root"),
-        (f"corp={root}.missing", "No such file"),
-        (f"corp={file}", "--trust-root corp: "),
+        (f"corp={root}.missing", f"--trust-root corp={root}.missing: No such file"),
+        (f"corp={file}", f"--trust-root corp={file}: "),
     ):
         refused = run("check", *arguments, "--trust-root", flag)
         assert refused.exit_code == 2, refused.output

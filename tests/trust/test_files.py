@@ -15,18 +15,19 @@ def test_files_are_read_by_name(tmp_path: Path) -> None:
         "corp": TrustRootSource("corp", b"1", None),
         "public-good": TrustRootSource("public-good", b"2" * files.MAX_BYTES, None),
     }
+    assert files.read([("corp", one)])["corp"].file == str(one)
     assert files.read([]) == {}
 
 
 def test_a_name_stands_for_one_file(tmp_path: Path) -> None:
     file = tmp_path / "one.json"
     file.write_bytes(b"1")
-    with pytest.raises(ConfigurationError, match="trust root corp is given twice"):
+    with pytest.raises(ConfigurationError, match=rf"--trust-root corp={file}: trust root corp is given twice"):
         files.read([("corp", file), ("corp", file)])
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{tmp_path}/none\.json: No such file"):
+    with pytest.raises(ConfigurationError, match=rf"--trust-root corp={tmp_path}/none\.json: No such file"):
         files.read([("corp", tmp_path / "none.json")])
     with pytest.raises(ConfigurationError, match="Is a directory"):
         files.read([("corp", tmp_path)])
@@ -35,5 +36,5 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_no_more_is_read_of_a_file_than_any_trust_root_has(tmp_path: Path) -> None:
     file = tmp_path / "endless.json"
     file.write_bytes(b" " * (files.MAX_BYTES + 1))
-    with pytest.raises(ConfigurationError, match=rf"{file}: more than 1048576 bytes"):
+    with pytest.raises(ConfigurationError, match=rf"--trust-root corp={file}: more than 1048576 bytes"):
         files.read([("corp", file)])

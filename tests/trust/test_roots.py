@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -64,8 +65,8 @@ async def test_one_name_by_flag_and_by_document_is_refused() -> None:
 
 
 async def test_a_flag_whose_content_is_no_trust_root_is_refused_though_nobody_needs_it() -> None:
-    stage = Stage(given("corp", b'{"tlogs": 1}'))
-    with pytest.raises(ConfigurationError, match="--trust-root corp: "):
+    stage = Stage(replace(given("corp", b'{"tlogs": 1}'), file="roots/corp.json"))
+    with pytest.raises(ConfigurationError, match=r"--trust-root corp=roots/corp\.json: "):
         await stage.follow()
 
 

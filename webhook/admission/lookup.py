@@ -86,9 +86,9 @@ async def look_up(
     lookup = _Lookup(verification, cap, namespace, secretly=unlock is not None)
     for inquiry in inquiries:
         lookup.take(inquiry)
-    if lookup.tags or lookup.entries:
-        if unlock is not None:
-            await lookup.unlock(unlock, inquiries, deadline)
+    if unlock is not None and lookup.unknown:
+        await lookup.unlock(unlock, inquiries, deadline)
+    if lookup.unknown:
         await lookup.find_out(inquiries, deadline)
     return lookup.answers
 
@@ -108,6 +108,11 @@ class _Lookup:
         self.answers = Answers({}, {}, set())
         self.tags: dict[ImageReference, Mode] = {}
         self.entries: dict[EntryOf, tuple[VerifyEntry, Mode]] = {}
+
+    @property
+    def unknown(self) -> bool:
+        """Whether anything has to be asked."""
+        return bool(self.tags or self.entries)
 
     def take(self, inquiry: Inquiry) -> None:
         """Note what is known for an inquiry, and what is not."""
@@ -172,7 +177,16 @@ class _Lookup:
             self.take(inquiry)
 
     async def find_out(self, inquiries: Sequence[Inquiry], deadline: float) -> None:
-        """Ask for what is not known: first for digests, then for the outcomes that need them."""
+        """Ask for what is not known, unless too many requests wait already: then nothing is asked."""
+        try:
+            with self._verification.waiting.place(self._namespace):
+                await self._ask(inquiries, deadline)
+        except TooManyVerificationsError as error:
+            self.answers.digests.update(dict.fromkeys(self.tags, error))
+            self.answers.outcomes.update(dict.fromkeys(self.entries, error))
+
+    async def _ask(self, inquiries: Sequence[Inquiry], deadline: float) -> None:
+        """First for digests, then for the outcomes that need them."""
         deadlines = _deadlines(deadline)
         asker = Asker(self._namespace, self._asker.keyring)
         if self.tags:

@@ -27,8 +27,35 @@ _SIGN = frozenset({Code.NOT_SIGNED, Code.SIGNATURE_INVALID, Code.SIGNER_NOT_ALLO
 _ATTEST = frozenset({Code.ATTESTATION_MISSING, Code.ATTESTATION_TOO_OLD})
 
 
-def mend(code: Code, image: PinnedImage | None = None, entry: VerifyEntry | None = None, attestation: str = "") -> str:
-    """How to mend a finding about an image that has to fulfil a verify entry, and `attestation` of that."""
+def mend(
+    code: Code,
+    image: PinnedImage | None = None,
+    entry: VerifyEntry | None = None,
+    attestation: str = "",
+    *,
+    unknown_to: str = "",
+    untagged: bool = False,
+) -> str:
+    """How to mend a finding about an image that has to fulfil a verify entry, and `attestation` of that.
+
+    `unknown_to` is the trust root that does not know who vouches (`Outcome.unknown_to`): to sign once more the same way
+    is of no use then. `untagged` is whether the image is named by a digest alone, so that no index could vouch for it.
+    """
+    fix = _known_by(unknown_to) if unknown_to else _mend(code, image, entry, attestation)
+    if fix and untagged and entry is not None and entry.accept_index_signature and code in _SIGN | _ATTEST:
+        fix += "; if an index that lists it is signed, name it TAG@DIGEST"
+    return fix
+
+
+def _known_by(trust_root: str) -> str:
+    whose = f"a Sigstore instance that trust root {trust_root} knows"
+    how = f"TrustRoot {trust_root}, or --trust-root {trust_root}=FILE"
+    return (
+        f"sign by {whose}, with a log entry or timestamp of it, or ask the administrators to have yours known ({how})"
+    )
+
+
+def _mend(code: Code, image: PinnedImage | None, entry: VerifyEntry | None, attestation: str) -> str:
     if image is not None and entry is not None:
         if code in _SIGN and entry.requirement is not None:
             return _by("cosign sign", entry.requirement, str(image))

@@ -11,6 +11,7 @@ from webhook.admission.asker import NOBODY, Asker
 from webhook.admission.ports import Keyring, Registry, TrustRoots
 from webhook.admission.proving import Prover, where
 from webhook.admission.report import cut
+from webhook.admission.waiting import Waiting
 from webhook.cache import FLIGHT_SECONDS, MAX_FLIGHTS, Cache
 from webhook.clock import Clock
 from webhook.codes import INCONCLUSIVE
@@ -68,10 +69,12 @@ class Verification:
     What could not be found out is never remembered. An outcome is kept by the content of its entry and of its trust
     roots, so that a policy's change of mode or name costs nothing and a change of keys or roots takes effect at once;
     and by the credentials that an asker brought. Whoever asks for one that will soon end has it verified again in the
-    background. Registries are asked by turns of the namespaces, and none of them waits for another.
+    background. Registries are asked by turns of the namespaces, and none of them waits for another. `waiting` counts
+    the requests that wait for answers, for everybody who asks here.
     """
 
     def __init__(self, registry: Registry, trust: TrustRoots, clock: Clock, pool: Executor | None = None) -> None:
+        self.waiting = Waiting()
         self._registry = registry
         self._trust = trust
         self._clock = clock

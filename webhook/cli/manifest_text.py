@@ -34,6 +34,14 @@ class Place(msgspec.Struct, frozen=True):
     fields: int
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A field that gets another text: number of the document, path, and the text that it is to have."""
+
+    number: int
+    path: str
+    text: str
+
+
 class ManifestText:
     """A file that `webhook.policy.documents.parse` has read without a fault into these documents.
 
@@ -66,22 +74,35 @@ class ManifestText:
             end -= 1
         return end
 
-    def rewritten(self, insertions: Mapping[int, str], paths: Sequence[tuple[int, str, str]]) -> bytes:
-        """The file with texts inserted at the ends of values.
+    def rewritten(self, insertions: Mapping[int, str], changes: Sequence[Change]) -> bytes:
+        """The file with texts inserted at the ends of values, and `changes` are what comes of that, all of it.
 
-        `paths` are the fields that this changes: number of the document, path, and the value as it was. Raises
-        `ConfigurationError` where the result would not read as before but for these.
+        The result is read again. Raises `ConfigurationError` where a field has another value than it was to get, or
+        anything else has another one than before.
         """
         ends = sorted(insertions)
         pieces = [self._text[start:end] for start, end in pairwise([0, *ends, len(self._text)])]
         inserted = [insertions[end] for end in ends]
         content = "".join([self._bom, *chain.from_iterable(zip(pieces, [*inserted, ""], strict=True))]).encode()
         after = parse(self.source, content)
-        for number, path, before in paths if not after.faults else ():
-            _put(after.documents[number].value, path, before)
-        if after.faults or [each.value for each in after.documents] != [each.value for each in self.documents]:
-            raise ConfigurationError(f"{self.source}: cannot be rewritten so that nothing but images changes")
+        if after.faults or len(after.documents) != len(self.documents):
+            raise self._misplaced(self._line(changes[0]) if changes else 1)
+        for change in changes:
+            if _value(after.documents[change.number].value, change.path) != change.text:
+                raise self._misplaced(self._line(change))
+        for number, (document, before) in enumerate(zip(after.documents, self.documents, strict=True)):
+            ours = [each for each in changes if each.number == number]
+            for change in ours:
+                _put(document.value, change.path, _value(before.value, change.path))
+            if document.value != before.value:
+                raise self._misplaced(self._line(ours[0]) if ours else before.line)
         return content
+
+    def _line(self, change: Change) -> int:
+        return self.documents[change.number].line_of(tuple(map(_step, _STEP.findall(change.path))))
+
+    def _misplaced(self, line: int) -> ConfigurationError:
+        return ConfigurationError(f"{self.source}:{line}: cannot be rewritten so that nothing but images changes")
 
 
 def _objects(node: yaml.Node) -> Iterator[Any]:
@@ -108,8 +129,20 @@ def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
         yield from _scalars(part[1] if isinstance(part, tuple) else part)
 
 
-def _put(value: Any, path: str, text: str) -> None:
+def _step(step: str) -> str | int:
+    return int(step) if step.isdecimal() else step
+
+
+def _value(document: Any, path: str) -> Any:
+    """What stands at a path, None where it leads nowhere."""
+    for step in _STEP.findall(path):
+        try:
+            document = document[int(step) if isinstance(document, list) else step]
+        except (LookupError, TypeError, ValueError):
+            return None
+    return document
+
+
+def _put(document: Any, path: str, value: Any) -> None:
     *steps, last = _STEP.findall(path)
-    for step in steps:
-        value = value[int(step) if isinstance(value, list) else step]
-    value[last] = text
+    _value(document, ".".join(steps))[last] = value

@@ -17,7 +17,7 @@ from webhook.admission.report import plain
 from webhook.cli import manifests, options
 from webhook.cli.check import CONCURRENCY, WAIT_SECONDS
 from webhook.cli.exits import Exit, worst
-from webhook.cli.manifest_text import ManifestText, Place
+from webhook.cli.manifest_text import Change, ManifestText, Place
 from webhook.cli.manifests import Resource
 from webhook.codes import Code
 from webhook.config import EngineConfig
@@ -176,7 +176,7 @@ def _pinned(text: ManifestText, found: Sequence[tuple[Subject, tuple[Pin, ...]]]
     Such a value is left as it is unless all that it stands for are images that get the same digest.
     """
     wanted: dict[int, list[str]] = {}
-    fields: list[tuple[int, str, str]] = []
+    changes: dict[int, list[Change]] = {}
     places: dict[int, Place] = {}
     for subject, pins in found:
         for each in pins:
@@ -184,14 +184,14 @@ def _pinned(text: ManifestText, found: Sequence[tuple[Subject, tuple[Pin, ...]]]
                 place = subject.place(each.use.path)
                 places[place.end] = place
                 wanted.setdefault(place.end, []).append(each.text.removeprefix(each.use.text))
-                fields.append((subject.number, each.use.path, each.use.text))
+                changes.setdefault(place.end, []).append(Change(subject.number, each.use.path, each.text))
     shared = [end for end, texts in wanted.items() if len(texts) != places[end].fields or len(set(texts)) > 1]
     troubles = [
         Trouble(f"{plain(text.source)}:{places[end].line}: not pinned: aliases use this value elsewhere", Exit.DENIED)
         for end in shared
     ]
     insertions = {end: texts[0] for end, texts in wanted.items() if end not in shared}
-    return text.rewritten(insertions, fields), troubles
+    return text.rewritten(insertions, [each for end in insertions for each in changes[end]]), troubles
 
 
 def _hand_out(texts: Sequence[ManifestText], contents: Sequence[bytes], *, in_place: bool) -> None:

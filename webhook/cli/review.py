@@ -2,11 +2,15 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from webhook.admission.decide import Decider
+from webhook.admission.patch import Pins
+from webhook.admission.ports import Namespaces
 from webhook.admission.review import Answer, ReviewError
 from webhook.admission.reviewer import Reviewer
 from webhook.cli import options
@@ -26,14 +30,23 @@ from webhook.wiring import engine
 @options.namespace_label_option
 @options.trust_root_option
 @options.registry_options
+@options.option(
+    "--endpoint",
+    type=click.Choice(["validate", "pin"]),
+    default="validate",
+    show_default=True,
+    help="Answer as /validate does, or as /pin: with the digests of tags as a JSON patch, and never with a denial.",
+)
 @click.argument("file", type=click.File("rb"))
 def review(
+    *,
     file: Any,
     policies: tuple[Path, ...],
     no_match: str,
     workloads: str,
     namespace_label: tuple[str, ...],
     trust_root: tuple[str, ...],
+    endpoint: str,
     **registry: Any,
 ) -> None:
     """Answer one AdmissionReview of FILE (- for standard input) exactly as the server does.
@@ -42,21 +55,32 @@ def review(
     and configuration, 3 when it denies because something could not be found out.
     """
     config = options.engine_config(policies, no_match, trust=options.trust_config(trust_root), **registry)
-    labels = options.namespace_labels(namespace_label)
+    namespaces = KnownNamespaces(options.namespace_labels(namespace_label))
+    answering = _pins if endpoint == "pin" else _reviewer(options.WORKLOADS[workloads])
     try:
-        answer = asyncio.run(_answer(config, options.WORKLOADS[workloads], labels, file.read(options.MAX_INPUT_BYTES)))
+        answer = asyncio.run(_answer(config, namespaces, answering, file.read(options.MAX_INPUT_BYTES)))
     except ReviewError as error:
         raise ConfigurationError(str(error)) from error
     click.echo(answer.body.decode())
     sys.exit(_exit(answer))
 
 
-async def _answer(
-    config: EngineConfig, workloads: Mode | None, labels: dict[str, dict[str, str]], body: bytes
-) -> Answer:
+Answering = Callable[[Decider], Reviewer | Pins]
+"""Who answers, made of whoever decides."""
+
+
+def _reviewer(workloads: Mode | None) -> Answering:
+    return lambda decider: Reviewer(decider, workloads)
+
+
+def _pins(decider: Decider) -> Pins:
+    return Pins(decider.pinner())
+
+
+async def _answer(config: EngineConfig, namespaces: Namespaces, answering: Answering, body: bytes) -> Answer:
     policies = PolicyFiles(config.policies, config.trust.names)
-    async with engine(config, policies, KnownNamespaces(labels)) as decider:
-        return await Reviewer(decider, workloads).review(body)
+    async with engine(config, policies, namespaces) as decider:
+        return await answering(decider).review(body)
 
 
 def _exit(answer: Answer) -> Exit:

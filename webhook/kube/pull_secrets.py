@@ -4,7 +4,8 @@ They are those that kubelet would use for the pod: the Secrets that its `imagePu
 where there is none, those that its ServiceAccount names (the ServiceAccount admission plugin fills them in). A Secret
 that is missing, of another type or without content is passed over (kubelet's `getPullSecretsForPod` and
 `credentialprovider/secrets`). What cannot be read or is malformed is an error, and the answer to it tells nobody which
-one or why: the pod's author may not be allowed to see that. The log says it.
+one or why: the pod's author may not be allowed to see that. The log says it, with the Secret's name and the kind of
+fault, and nothing of what the Secret holds: the keys of a docker configuration are secret too.
 """
 
 import asyncio
@@ -12,10 +13,12 @@ import base64
 import binascii
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from webhook import images
 from webhook.cache import Cache
@@ -78,8 +81,8 @@ class _Kept(Generic[K]):
 class ClusterPullSecrets(Generic[K]):
     """Fills `webhook.admission.ports.PullSecrets`.
 
-    `make` makes a keyring of Secrets, None where they hold nothing. It raises ValueError where they are malformed, in a
-    message that shows nothing of them.
+    `make` makes a keyring of Secrets, None where they hold nothing. It raises ValueError where one is malformed, whose
+    text goes nowhere.
     """
 
     def __init__(
@@ -122,8 +125,8 @@ class ClusterPullSecrets(Generic[K]):
         try:
             names = secrets or await self._of_account(namespace, service_account)
             found = await self._found(namespace, names)
-            keyring = self._made(_bounded(secret for secret in found if secret and secret.content))
-            return _Kept(keyring, whole=None not in found)
+            keyring = self._made({name: secret for name, secret in found.items() if secret and secret.content})
+            return _Kept(keyring, whole=None not in found.values())
         except _UnusableError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever the client raises; its text may show a Secret
@@ -133,27 +136,42 @@ class ClusterPullSecrets(Generic[K]):
         _log.warning("pull secrets in namespace %s (%s) cannot be used: %s", namespace, named, reason)
         raise CredentialsUnavailableError("the pod's pull secrets cannot be used; tidewaiter's log says why")
 
-    def _made(self, secrets: tuple[DockerSecret, ...]) -> K | None:
+    def _made(self, secrets: Mapping[str, DockerSecret]) -> K | None:
+        """Raises `_UnusableError`."""
+        size = sum(len(secret.content) for secret in secrets.values())
+        if size > MAX_BYTES:
+            raise _UnusableError(f"they have {size} bytes together; expected at most {MAX_BYTES}")
         try:
-            return self._make(secrets)
-        except ValueError as error:
-            raise _UnusableError(str(error)) from None
+            return self._make(tuple(secrets.values()))
+        except ValueError:
+            unusable = "; ".join(
+                f"{name} {fault}" for name, secret in secrets.items() if (fault := self._fault(secret))
+            )
+            raise _UnusableError(unusable) from None
+
+    def _fault(self, secret: DockerSecret) -> str:
+        """What is wrong with one Secret, "" where nothing is."""
+        try:
+            self._make((secret,))
+        except ValueError:
+            return "is not a docker configuration" if _is_json(secret.content) else "is not JSON in UTF-8"
+        return ""
 
     async def _of_account(self, namespace: str, name: str) -> tuple[str, ...]:
         api = await self._connection.core()
         account = await _existing(api.read_namespaced_service_account, name, namespace)
         return () if account is None else tuple(_possible(each.name or "") for each in account.image_pull_secrets or ())
 
-    async def _found(self, namespace: str, names: tuple[str, ...]) -> list[DockerSecret | None]:
-        """What each Secret holds, None where it is missing. Raises `_UnusableError`."""
+    async def _found(self, namespace: str, names: tuple[str, ...]) -> dict[str, DockerSecret | None]:
+        """What each Secret holds, by its name; None where it is missing. Raises `_UnusableError`."""
         if len(names) > MAX_SECRETS:
             raise _UnusableError(f"there are more than {MAX_SECRETS} of them")
         distinct = dict.fromkeys(name for name in names if name)
         if not distinct:
-            return []
+            return {}
         api = await self._connection.core()
         found = await asyncio.gather(*(_existing(api.read_namespaced_secret, name, namespace) for name in distinct))
-        return [None if secret is None else _content(secret) for secret in found]
+        return {name: each and _content(name, each) for name, each in zip(distinct, found, strict=True)}
 
 
 def _possible(name: str) -> str:
@@ -175,18 +193,18 @@ async def _existing(read: Callable[..., Any], name: str, namespace: str) -> Any:
         raise
 
 
-def _content(secret: Any) -> DockerSecret:
+def _content(name: str, secret: Any) -> DockerSecret:
     """Empty where the Secret is of another type. Raises `_UnusableError`."""
     key = _KEYS.get(secret.type or "", "")
     try:
         return DockerSecret(base64.b64decode((secret.data or {}).get(key, ""), validate=True), key == _LEGACY)
     except binascii.Error:
-        raise _UnusableError("the data of one is not base64") from None
+        raise _UnusableError(f"{name} has data that is not base64") from None
 
 
-def _bounded(secrets: Iterable[DockerSecret]) -> tuple[DockerSecret, ...]:
-    bounded = tuple(secrets)
-    size = sum(len(secret.content) for secret in bounded)
-    if size > MAX_BYTES:
-        raise _UnusableError(f"they have {size} bytes together; expected at most {MAX_BYTES}")
-    return bounded
+def _is_json(content: bytes) -> bool:
+    try:
+        msgspec.json.decode(content.decode("utf-8"), type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -78,17 +78,17 @@ class CelCondition:
             kind = result.type().name()
             value = result.value() if kind in _SAYING else None
         except Exception as error:  # noqa: BLE001 - whatever the binding raises, the condition does not hold
-            return self._false(_cleaned(str(error)))
+            return self._unevaluated(_cleaned(str(error)))
         if value is True:
             return None
         if value is False:
-            return self._false("")
-        return self._false(
+            return f"condition false: {printable(self.text)}"
+        return self._unevaluated(
             f"the result is of type {kind.lower()}, not a boolean" if value is None else _cleaned(str(value))
         )
 
-    def _false(self, why: str) -> str:
-        return f"condition false: {printable(self.text)}{why and f': {printable(why)}'}"
+    def _unevaluated(self, why: str) -> str:
+        return f"condition could not be evaluated: {printable(self.text)}: {printable(why)}"
 
 
 def _compiled(text: str) -> cel.Expression:
@@ -118,4 +118,4 @@ def explained(message: str) -> str:
 
 def _cleaned(message: str) -> str:
     """A message of cel-cpp without its status codes."""
-    return _STATUS.sub("", message).strip() or "it cannot be evaluated"
+    return _STATUS.sub("", message).strip() or "no reason is given"

@@ -1,6 +1,6 @@
 """Where a trust root comes from, as a document says it: its content, or the repository that hands it out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,10 @@ class TufRepository:
 class TrustRootSource:
     """A trust root by name: `content` is a `trusted_root.json`; with `tuf` newer ones come from there.
 
-    At least one of the two is there.
+    At least one of the two is there. `file` is what a flag names, for messages.
     """
 
     name: str
     content: bytes | None
     tuf: TufRepository | None
+    file: str = field(default="", compare=False)

@@ -1,6 +1,7 @@
 """Leaf certificates of signers."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from webhook.signatures.candidate import printable
 from webhook.signatures.identities import Signer
 from webhook.signatures.keys import KeyFaultError, PublicKey
 from webhook.signatures.signers import malformed, signer_of
@@ -48,6 +50,16 @@ class Leaf:
     def der(self) -> bytes:
         """The certificate in DER."""
         return self.certificate.public_bytes(Encoding.DER)
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """The name of whoever a certificate says it is by, as one bounded line of printable ASCII."""
+    try:
+        with warnings.catch_warnings():  # of names that are longer than X.520 has them; at worst they stay unheard
+            warnings.simplefilter("ignore", UserWarning)
+            return printable(certificate.issuer.rfc4514_string())
+    except (ValueError, TypeError):
+        return "a name that cannot be read"
 
 
 def _load(encoded: bytes) -> x509.Certificate:

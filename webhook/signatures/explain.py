@@ -8,7 +8,7 @@ from webhook.signatures.authorities import Authority, KeyAuthority, Requirement
 from webhook.signatures.candidate import printable
 from webhook.signatures.evidence import Unanswered
 from webhook.signatures.examine import Found
-from webhook.signatures.faults import Fault
+from webhook.signatures.faults import OF_ANOTHER_ROOT, Fault
 from webhook.signatures.outcome import Trial
 
 _SHOWN_CHARACTERS: Final = 300
@@ -144,6 +144,15 @@ def no_attestation(name: str, trials: Sequence[Trial], authorities: tuple[Author
     if nearest.fault in _ANOTHER_SIGNER:
         return Code.ATTESTATION_MISSING, f"{wanted} found, but not by {names}: {nearest.reason}"
     return Code.ATTESTATION_MISSING, f"{wanted} by {printable(nearest.authority)} is not accepted: {nearest.reason}"
+
+
+def unknown_to(trials: Iterable[Trial], authorities: tuple[Authority, ...]) -> str:
+    """The trust root that the nearest miss was refused by because another one might know it; "" if it was not."""
+    tried = [trial for trial in trials if trial.authority and trial.fault is not Fault.SUPERSEDED]
+    nearest = max(tried, key=_nearness, default=None)
+    if nearest is None or nearest.fault not in OF_ANOTHER_ROOT:
+        return ""
+    return next((one.trust_root for one in authorities if one.name == nearest.authority), "")
 
 
 def _places(authorities: tuple[Authority, ...]) -> str:

@@ -88,6 +88,17 @@ MEANINGS: dict[Fault, str] = {
 }
 """One sentence for each, as the documentation shows it."""
 
+OF_ANOTHER_ROOT = frozenset(
+    {
+        Fault.LOG_UNKNOWN,
+        Fault.TIMESTAMP_INVALID,
+        Fault.TIME_UNKNOWN,
+        Fault.CERTIFICATE_UNTRUSTED,
+        Fault.CERTIFICATE_NOT_LOGGED,
+    }
+)
+"""What a good signature of another Sigstore meets: then the reader wants to know which trust root was asked."""
+
 _ORDER = {fault: number for number, fault in enumerate(Fault)}
 
 

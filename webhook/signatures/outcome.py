@@ -50,7 +50,8 @@ class Outcome:
     `code` is None exactly when verified. `message` is one sentence of printable ASCII for the pod's developer.
     `signers` names the authorities that vouch, one for each key or identity, also where they are too few. `until` is
     when a verified outcome ends, None if nothing in it has an end. `attestation` is the type that is wanted, "" where
-    that is a signature. `index` is the index that was verified in the image's place.
+    that is a signature. `index` is the index that was verified in the image's place. `unknown_to` is the trust root
+    that does not know who vouches, or who says when, where that alone is why nobody does; else "".
     """
 
     verified: bool
@@ -61,6 +62,7 @@ class Outcome:
     until: datetime | None = None
     attestation: str = ""
     index: Digest | None = None
+    unknown_to: str = ""
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -84,7 +84,8 @@ class Examination:
         if len(signers) >= requirement.minimum:
             message = f"signed by {listed(signers, 'and')}"
             return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials)
-        return _refused(self._why_not_signed(requirement, trials, signers), signers, trials)
+        why = self._why_not_signed(requirement, trials, signers)
+        return _of_unknown(_refused(why, signers, trials), requirement)
 
     def attestations(self, rule: AttestationRule, image: PinnedImage) -> Outcome:
         """Whether enough authorities attest what the rule wants of the image, which has this digest."""
@@ -106,7 +107,8 @@ class Examination:
         counted = [one for one in judged if one.refused is None]
         signers = _signers(one.vouch for one in counted)
         if len(signers) < requirement.minimum:
-            return _refused(self._why_not_attested(rule, trials, signers), signers, trials, rule.name)
+            why = self._why_not_attested(rule, trials, signers)
+            return _of_unknown(_refused(why, signers, trials, rule.name), requirement)
         message = f"{printable(rule.name)} attested by {listed(signers, 'and')}"
         until = earliest(one.until for one in counted)
         return Outcome(verified=True, code=None, message=message, signers=signers, trials=trials, until=until)
@@ -210,6 +212,16 @@ def _refused(
 ) -> Outcome:
     code, message = explanation
     return Outcome(False, code, message, signers, trials, attestation=attestation)  # noqa: FBT003  not verified
+
+
+def _of_unknown(outcome: Outcome, requirement: Requirement) -> Outcome:
+    """The refusal, with the trust root that does not know a signer, where that is the reason."""
+    if outcome.code not in _NOT_PROVED or outcome.signers:
+        return outcome
+    return replace(outcome, unknown_to=explain.unknown_to(outcome.trials, requirement.authorities))
+
+
+_NOT_PROVED: Final = frozenset({Code.SIGNATURE_INVALID, Code.ATTESTATION_MISSING})
 
 
 def _kind(found: Found) -> str:

@@ -10,18 +10,15 @@ from dataclasses import dataclass, field
 from webhook.signatures.attestations import Vouch
 from webhook.signatures.authorities import Authority, KeyAuthority, KeylessAuthority, needs_trust_root
 from webhook.signatures.candidate import Candidate, Claim, Form, printable
-from webhook.signatures.certificates import Leaf
-from webhook.signatures.faults import ENDING, Fault, RefusedError
+from webhook.signatures.certificates import Leaf, issuer_of
+from webhook.signatures.faults import ENDING, OF_ANOTHER_ROOT, Fault, RefusedError
 from webhook.signatures.identities import Signer
 from webhook.signatures.keys import PublicKey
 from webhook.signatures.trust import Circumstances, Proofs, Proved
 
 _NOTHING_PROVED = Proved()
+_NO_TIME = "nothing that can be trusted says when the certificate was used"
 _SHOWN_CHARACTERS = 500
-_OF_ANOTHER_ROOT = frozenset(
-    {Fault.LOG_UNKNOWN, Fault.TIMESTAMP_INVALID, Fault.CERTIFICATE_UNTRUSTED, Fault.CERTIFICATE_NOT_LOGGED}
-)
-"""What a good signature of another Sigstore meets: then the reader wants to know which one was asked."""
 
 
 @dataclass(slots=True)
@@ -93,12 +90,20 @@ class Witness:
         try:
             proved = root.prove(self.candidate, signer, authority.proofs, self.circumstances.now)
         except RefusedError as error:
-            if error.fault not in _OF_ANOTHER_ROOT:
+            if error.fault not in OF_ANOTHER_ROOT:
                 raise
-            raise RefusedError(error.fault, f"{error.reason} (trust root {authority.trust_root})") from None
+            raise _by_root(error, authority, signer) from None
         if isinstance(authority, KeylessAuthority) and not proved.times:
-            raise RefusedError(Fault.TIME_UNKNOWN, "nothing that can be trusted says when the certificate was used")
+            raise _by_root(RefusedError(Fault.TIME_UNKNOWN, _NO_TIME), authority, signer)
         return proved
+
+
+def _by_root(error: RefusedError, authority: Authority, signer: Leaf | PublicKey) -> RefusedError:
+    """The refusal, with whom was asked, and who issued a certificate that is not known there."""
+    issued = ""
+    if isinstance(signer, Leaf) and error.fault is Fault.CERTIFICATE_UNTRUSTED:
+        issued = f', but by "{issuer_of(signer.certificate)}"'
+    return RefusedError(error.fault, f"{error.reason}{issued} (trust root {authority.trust_root})")
 
 
 def _named(signer: Signer) -> str:

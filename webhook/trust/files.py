@@ -16,17 +16,19 @@ def read(files: Sequence[tuple[str, Path]]) -> dict[str, TrustRootSource]:
     sources: dict[str, TrustRootSource] = {}
     for name, path in files:
         if name in sources:
-            raise ConfigurationError(f"trust root {name} is given twice")
-        sources[name] = TrustRootSource(name, _content(path), None)
+            raise ConfigurationError(f"--trust-root {name}={path}: trust root {name} is given twice")
+        try:
+            sources[name] = TrustRootSource(name, _content(path), None, str(path))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(f"--trust-root {name}={path}: {reason}") from error
     return sources
 
 
 def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    """Raises OSError, and ValueError where it is too large."""
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ConfigurationError(f"{path}: more than {MAX_BYTES} bytes, which no trust root has")
+        raise ValueError(f"more than {MAX_BYTES} bytes, which no trust root has")
     return content

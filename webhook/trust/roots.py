@@ -76,7 +76,7 @@ class TrustRoots:
             before = self._held.get(name)
             held[name] = before if before and before.source == source else await asyncio.to_thread(self._load, source)
             if held[name].fault and name in self._given:
-                raise ConfigurationError(f"--trust-root {name}: {held[name].fault}")
+                raise ConfigurationError(f"--trust-root {name}={source.file}: {held[name].fault}")
         changed, self._held = held != self._held, held
         if changed:
             self._tell()

@@ -10,6 +10,7 @@ from webhook.cli.verify.results import Judgement, failed
 from webhook.errors import ConfigurationError
 from webhook.images import ImageReference, PinnedImage
 from webhook.policy.book import Book
+from webhook.policy.part import did_you_mean
 from webhook.policy.rules import VerifyEntry
 from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.authorities import Authority, KeyAuthority, KeylessAuthority, Requirement
@@ -75,7 +76,8 @@ def _key(path: Path) -> PublicKey:
 def _types(written: str) -> frozenset[str]:
     if written not in PREDICATE_TYPES and ":" not in written:
         expected = f"{', '.join(PREDICATE_TYPES)} or the URI of a predicate type"
-        raise ConfigurationError(f"--attestation: expected {expected}, found {written!a}")
+        near = did_you_mean(written, PREDICATE_TYPES)
+        raise ConfigurationError(f"--attestation: expected {expected}, found {written!a}{near}")
     return predicate_types(written)
 
 

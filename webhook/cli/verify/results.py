@@ -8,7 +8,11 @@ import msgspec
 from webhook.admission.report import plain
 from webhook.cli.exits import Exit
 from webhook.codes import INCONCLUSIVE, Code
+from webhook.signatures.faults import Fault
 from webhook.signatures.outcome import Outcome, Trial
+
+_SOMETHING_ELSE = frozenset({Fault.UNRELATED, Fault.OTHER_PREDICATE, Fault.OTHER_PLACE})
+"""What lies beside an image and was not looked for is no failure."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +105,19 @@ def show(result: Result) -> None:
 
 
 def _show(candidate: Candidate) -> None:
-    accepted = "pass" if candidate.accepted else "fail"
     kind = f", {plain(candidate.kind)}" if candidate.kind else ""
     by = f" [{plain(candidate.authority)}]" if candidate.authority else ""
-    click.echo(f"    {accepted}: {plain(candidate.source)}{kind}{by}: {plain(candidate.reason)}")
+    click.echo(f"    {_mark(candidate)}: {plain(candidate.source)}{kind}{by}: {plain(candidate.reason)}")
     if candidate.signer:
         click.echo(f"      {'signer' if candidate.accepted else 'claims to be by'}: {plain(candidate.signer)}")
     for proof in candidate.proofs:
         click.echo(f"      proof: {plain(proof)}")
+
+
+def _mark(candidate: Candidate) -> str:
+    if candidate.accepted:
+        return "pass"
+    return "skip" if candidate.fault in _SOMETHING_ELSE else "fail"
 
 
 def _candidate(trial: Trial) -> Candidate:

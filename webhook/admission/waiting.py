@@ -1,0 +1,52 @@
+"""How many requests may wait for registries, so that those about known images are always taken.
+
+A server has only so many reviews under way (`webhook.server.settings.Limits`). One that waits for a registry which does
+not answer holds its place for as long as the API server lets it; were they to hold all places, then images that need
+nobody's answer would be turned away too.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from webhook.errors import TooManyVerificationsError
+
+MAX_WAITING = 384
+"""Of all namespaces: three quarters of the reviews that a server takes from one address, and so from the API server."""
+
+MAX_WAITING_OF_ONE = 128
+"""Of one namespace."""
+
+
+class Waiting:
+    """The count of requests that wait, by namespace. What they wait for goes on whether they may wait or not.
+
+    A namespace may have no more of them than there are places left, so that however many namespaces fill theirs, the
+    next one finds some.
+    """
+
+    def __init__(self, places: int = MAX_WAITING, of_one: int = MAX_WAITING_OF_ONE) -> None:
+        self._free = places
+        self._of_one = of_one
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, namespace: str) -> Iterator[None]:
+        """A place for one request of a namespace. Raises `TooManyVerificationsError` at once where there is none."""
+        held = self._held[namespace]
+        if held >= min(self._of_one, self._free):
+            raise TooManyVerificationsError(_reason(held))
+        self._free -= 1
+        self._held[namespace] += 1
+        try:
+            yield
+        finally:
+            self._free += 1
+            self._held[namespace] -= 1
+            if not self._held[namespace]:
+                del self._held[namespace]
+
+
+def _reason(held: int) -> str:
+    who = f"{held} of this namespace" if held else "too many"
+    return f"not looked up: {who} wait for registries already"
