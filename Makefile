@@ -1,5 +1,5 @@
 # tidewaiter: `make demo` and `make test` work on a fresh machine that has python3 (3.11 or newer) and make.
-.PHONY: demo test lint bench image lock docs clean
+.PHONY: demo test lint bench fuzz image lock docs clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev  ## format, style, types, layers
 bench: $(VENV)/.dev  ## our figures beside a bare echo server's, in one run
 	$(RUN) benchmarks.run
 
+fuzz: $(VENV)/fuzz/.ready  ## every parser of bytes from outside under atheris, a minute each; needs Linux on x86-64
+	$(VENV)/fuzz/bin/python -m tests.fuzz.run
+
 image: ## the container image, with buildah
 	buildah bud -t tidewaiter:latest .
 
@@ -43,7 +46,14 @@ docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm com
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
 	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/finding-codes.md
 	$(VENV)/bin/python -c 'from webhook.signatures.faults import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/faults.md
+	$(RUN) webhook policy schema > $(VENV)/made && mv $(VENV)/made charts/tidewaiter/files/crds.yaml
 	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
+
+$(VENV)/fuzz/.ready: requirements-dev.lock | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/fuzz
+	$(VENV)/fuzz/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements-dev.lock
+	$(VENV)/fuzz/bin/python -m pip --disable-pip-version-check -q install 'atheris>=3.0'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
