@@ -75,7 +75,7 @@ async def test_however_many_namespaces_wait_the_next_one_finds_a_place(
     await known(judge, registry)
     for number in range(5):
         await requests.arrive(judge, MAX_WAITING, f"greedy-{number}")
-    assert MAX_WAITING_OF_ONE * 2 < requests.waiting < MAX_WAITING
+    assert MAX_WAITING_OF_ONE < requests.waiting < MAX_WAITING
     before = requests.waiting
     await requests.arrive(judge, 1, "modest")
     assert requests.waiting == before + 1
@@ -148,7 +148,7 @@ async def test_what_a_pull_secret_opened_before_takes_no_place(
 
 def test_what_waits_leaves_places_of_the_server_to_what_does_not() -> None:
     of_one_address = Limits().reviews // 2
-    assert of_one_address * 3 // 4 >= MAX_WAITING
+    assert of_one_address * 7 // 8 >= MAX_WAITING
 
 
 def test_a_namespace_has_no_more_places_than_are_left() -> None:

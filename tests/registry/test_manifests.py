@@ -153,6 +153,14 @@ def test_a_manifest_is_no_index_and_the_reverse() -> None:
         manifests.index(document(OCI_MANIFEST, MANIFEST))
 
 
+def test_a_document_of_very_many_members_is_not_decoded() -> None:
+    many = {f"{number:x}": 0 for number in range(manifests.MAX_COLONS - 20)}
+    manifests.check(document(OCI_MANIFEST, {**MANIFEST, **many}))
+    more = {**many, **{f"more {number}": 0 for number in range(20)}}
+    with pytest.raises(RegistryResponseError, match="more members than are read"):
+        manifests.check(document(OCI_MANIFEST, {**MANIFEST, **more}))
+
+
 def test_a_digest_of_another_kind_is_not_one() -> None:
     assert str(manifests.checked(DIGEST)) == DIGEST
     assert manifests.checked("sha512:" + "a" * 128) is None

@@ -1,0 +1,100 @@
+"""Faults, one after the other: what is broken or hostile, and the tests that show what it costs.
+
+Those of this folder run the real program, with a bounded load, and count the admissions that fail; where a fault is
+shown elsewhere already, that test stands here too. `test_list.py` checks that each of them exists, and that no test of
+this folder is missing here.
+
+F-01 A registry is down, or its name is not resolved: what is verified stays so, its new images are denied in time, and
+     other registries are asked as ever.
+         tests/system/faults/test_registry_outages.py
+             test_f_01_while_a_registry_is_down_what_is_verified_stays_so_and_others_are_asked_as_ever
+             test_f_01_a_registry_that_cannot_be_reached_costs_its_own_images_a_denial_in_time
+         tests/system/faults/test_starved.py
+             test_f_01_a_name_server_that_never_answers_costs_a_denial_in_time
+         tests/system/test_outages.py
+             test_what_is_verified_stays_so_while_its_registry_is_down
+         tests/registry/test_second_tries.py
+             test_f_01_a_registry_that_is_down_is_not_dialled_for_a_while_and_others_are
+             test_f_01_a_registry_that_takes_no_connection_in_time_is_unavailable
+         tests/registry/test_names.py
+             test_names_that_are_never_resolved_hold_up_nothing_else
+F-02 A registry is slow or unsteady: it is left alone for a while, tried by a few, and used again within half a minute.
+         tests/system/faults/test_registry_outages.py
+             test_f_02_what_a_slow_registry_did_not_answer_in_time_is_admitted_from_memory_later
+             test_f_02_a_registry_that_fails_is_left_alone_and_used_again_soon_after_it_is_back
+             test_f_02_a_registry_that_fails_every_other_time_is_asked_a_bounded_number_of_times
+         tests/registry/test_second_tries.py
+             test_f_02_a_registry_that_fails_is_left_alone_and_used_again_when_it_is_back
+         tests/registry/test_outages_and_decisions.py
+             test_f_02_a_pod_is_denied_while_its_registry_fails_and_admitted_as_soon_as_it_is_back
+         tests/registry/test_circuits.py
+             test_each_probe_that_fails_doubles_the_time_up_to_its_ceiling
+F-03 A registry answers 429: it is not asked before it says.
+         tests/system/faults/test_registry_outages.py
+             test_f_03_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
+         tests/registry/test_second_tries.py
+             test_reg_09_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
+F-09 The API server sends a request on a connection as it is closed: an idle one outlives the API server's 90 s.
+         tests/system/faults/test_slow_clients.py
+             test_f_09_a_connection_is_never_closed_under_a_request_of_the_api_server
+         tests/server/test_limits.py
+             test_an_idle_connection_outlives_that_of_the_api_server
+F-10 A replica ends: readiness goes first, all that comes is answered, and each answer ends its connection.
+         tests/system/test_serving.py
+             test_a_replica_that_goes_fails_no_request
+             test_a_request_that_is_under_way_at_the_end_gets_its_answer
+         tests/server/test_drain.py
+             test_readiness_goes_first_and_requests_are_still_answered
+             test_a_late_connection_is_answered_and_closed
+             test_a_review_in_flight_is_finished_after_the_drain
+F-16 The wall clock is wrong or jumps: caches, circuits and deadlines do not look at it, and a certificate is judged at
+     the time that is proved for its signature.
+         tests/system/faults/test_clock.py
+             test_f_16_what_is_verified_stays_so_for_its_hour_whatever_the_wall_clock_says
+             test_f_16_what_is_not_signed_is_looked_up_again_after_its_seconds_whatever_the_wall_clock_says
+             test_f_16_a_registry_is_left_alone_for_its_seconds_whatever_the_wall_clock_says
+         tests/signatures/attacks/test_times.py
+             test_a_certificate_holds_at_every_time_that_is_proved
+             test_times_in_the_future_are_refused
+F-17 Thousands of pods of one new image: one of each request to its registry, and nobody's failure or deadline is
+     another's.
+         tests/system/faults/test_stampede.py
+             test_f_17_five_thousand_pods_of_one_new_image_cost_its_registry_one_of_each_request
+             test_f_17_pods_of_one_namespace_that_there_is_no_room_for_are_admitted_when_they_come_again
+             test_f_17_who_waits_has_a_deadline_of_its_own_and_the_work_goes_on
+             test_f_17_a_failure_is_told_to_all_who_wait_and_kept_for_nobody
+         tests/admission/test_verification.py
+             test_five_thousand_pods_of_one_new_image_ask_once
+F-18 As many new images as pods: a registry is asked about a few at once, namespaces take turns, and what there is no
+     room for is turned away at once, to come again.
+         tests/system/faults/test_stampede.py
+             test_f_18_a_namespace_with_very_many_new_images_holds_up_no_other
+             test_f_18_while_very_many_new_images_wait_all_known_ones_are_admitted
+         tests/server/test_limits.py
+             test_who_waits_for_room_in_vain_is_asked_to_come_again
+F-19 Whatever is as large as it may be, many times at once, keeps to the memory limit of the chart.
+         tests/system/faults/test_hostile_sizes.py
+             test_f_19_fifty_hostile_manifests_of_four_mebibytes_at_once_keep_to_the_memory_limit
+             test_f_19_a_hundred_reviews_of_ten_mebibytes_at_once_keep_to_the_memory_limit
+         tests/server/test_limits.py
+             test_without_room_the_api_server_is_asked_to_come_again
+F-20 What is dear to compute holds up neither probes nor what is known. (F-19's tests look at both too.)
+         tests/system/faults/test_hostile_sizes.py
+             test_f_20_very_many_signatures_that_do_not_hold_keep_nobody_waiting
+         tests/server/test_drain.py
+             test_a_stall_of_the_event_loop_is_a_metric
+F-22 Something that every machine has is missing: it starts, serves what it can, denies the rest, and recovers.
+         tests/system/faults/test_starved.py
+             test_f_22_without_file_descriptors_those_who_are_connected_are_served_and_later_all_are
+             test_f_22_it_serves_where_nothing_can_be_written
+             test_f_22_without_ipv4_and_without_a_name_server_it_starts_and_denies_cleanly
+         tests/server/test_entrance.py
+             test_without_a_free_file_descriptor_it_tries_again_later
+         tests/system/test_image.py
+             test_it_serves_a_cluster_with_nothing_that_it_could_write_to
+F-31 A pod holds a thousand connections on which nothing comes: no request of the API server fails.
+         tests/system/faults/test_slow_clients.py
+             test_f_31_a_thousand_slow_connections_of_a_pod_fail_no_request_of_the_api_server
+         tests/server/test_entrance.py
+             test_a_crowd_that_says_nothing_holds_up_nobody_and_is_held_to_its_bounds
+"""
