@@ -28,6 +28,36 @@ class Code(StrEnum):
     CAPABILITIES_NOT_DROPPED = "CAPABILITIES_NOT_DROPPED"
     CAPABILITY_NOT_ALLOWED = "CAPABILITY_NOT_ALLOWED"
     READ_ONLY_ROOT_FILESYSTEM = "READ_ONLY_ROOT_FILESYSTEM"
+    POD_SECURITY_APP_ARMOR_PROFILE = "POD_SECURITY_APP_ARMOR_PROFILE"
+    POD_SECURITY_CAPABILITIES_BASELINE = "POD_SECURITY_CAPABILITIES_BASELINE"
+    POD_SECURITY_HOST_NAMESPACES = "POD_SECURITY_HOST_NAMESPACES"
+    POD_SECURITY_HOST_PATH_VOLUMES = "POD_SECURITY_HOST_PATH_VOLUMES"
+    POD_SECURITY_HOST_PORTS = "POD_SECURITY_HOST_PORTS"
+    POD_SECURITY_HOST_PROBES_AND_HOST_LIFECYCLE = "POD_SECURITY_HOST_PROBES_AND_HOST_LIFECYCLE"
+    POD_SECURITY_PRIVILEGED = "POD_SECURITY_PRIVILEGED"
+    POD_SECURITY_PROC_MOUNT = "POD_SECURITY_PROC_MOUNT"
+    POD_SECURITY_SE_LINUX_OPTIONS = "POD_SECURITY_SE_LINUX_OPTIONS"
+    POD_SECURITY_SECCOMP_PROFILE_BASELINE = "POD_SECURITY_SECCOMP_PROFILE_BASELINE"
+    POD_SECURITY_SYSCTLS = "POD_SECURITY_SYSCTLS"
+    POD_SECURITY_WINDOWS_HOST_PROCESS = "POD_SECURITY_WINDOWS_HOST_PROCESS"
+    POD_SECURITY_ALLOW_PRIVILEGE_ESCALATION = "POD_SECURITY_ALLOW_PRIVILEGE_ESCALATION"
+    POD_SECURITY_CAPABILITIES_RESTRICTED = "POD_SECURITY_CAPABILITIES_RESTRICTED"
+    POD_SECURITY_PROC_MOUNT_RESTRICTED = "POD_SECURITY_PROC_MOUNT_RESTRICTED"
+    POD_SECURITY_RESTRICTED_VOLUMES = "POD_SECURITY_RESTRICTED_VOLUMES"
+    POD_SECURITY_RUN_AS_NON_ROOT = "POD_SECURITY_RUN_AS_NON_ROOT"
+    POD_SECURITY_RUN_AS_USER = "POD_SECURITY_RUN_AS_USER"
+    POD_SECURITY_SECCOMP_PROFILE_RESTRICTED = "POD_SECURITY_SECCOMP_PROFILE_RESTRICTED"
+    LATEST_TAG = "LATEST_TAG"
+    IMAGE_PULL_POLICY_NOT_ALLOWED = "IMAGE_PULL_POLICY_NOT_ALLOWED"
+    LIMITS_MISSING = "LIMITS_MISSING"
+    PROBE_MISSING = "PROBE_MISSING"
+    LABEL_MISSING = "LABEL_MISSING"
+    SERVICE_ACCOUNT_TOKEN_MOUNTED = "SERVICE_ACCOUNT_TOKEN_MOUNTED"  # noqa: S105 - no password
+    VOLUME_TYPE_NOT_ALLOWED = "VOLUME_TYPE_NOT_ALLOWED"
+    CSI_DRIVER_NOT_ALLOWED = "CSI_DRIVER_NOT_ALLOWED"
+    HOST_PORT_NOT_ALLOWED = "HOST_PORT_NOT_ALLOWED"
+    RUNTIME_CLASS_NOT_ALLOWED = "RUNTIME_CLASS_NOT_ALLOWED"
+    PRIORITY_CLASS_NOT_ALLOWED = "PRIORITY_CLASS_NOT_ALLOWED"
     NO_POLICY_MATCHES = "NO_POLICY_MATCHES"
     OBJECT_INVALID = "OBJECT_INVALID"
     REGISTRY_RESPONSE_INVALID = "REGISTRY_RESPONSE_INVALID"
@@ -41,6 +71,11 @@ class Code(StrEnum):
     VERIFICATION_TIMED_OUT = "VERIFICATION_TIMED_OUT"
     TOO_MANY_VERIFICATIONS = "TOO_MANY_VERIFICATIONS"
     NAMESPACE_UNKNOWN = "NAMESPACE_UNKNOWN"
+    NAMESPACE_LABEL_INVALID = "NAMESPACE_LABEL_INVALID"
+    POLICY_UNUSABLE = "POLICY_UNUSABLE"
+    POLICY_INVALID = "POLICY_INVALID"
+    LABEL_GUARDED = "LABEL_GUARDED"
+    AUTHORIZATION_UNKNOWN = "AUTHORIZATION_UNKNOWN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -64,6 +99,36 @@ MEANINGS: dict[Code, str] = {
     Code.CAPABILITIES_NOT_DROPPED: "The container keeps Linux capabilities that the policy wants dropped.",
     Code.CAPABILITY_NOT_ALLOWED: "The container adds a Linux capability that the policy does not allow.",
     Code.READ_ONLY_ROOT_FILESYSTEM: "The container can write to its root filesystem.",
+    Code.POD_SECURITY_APP_ARMOR_PROFILE: "Baseline: AppArmor is turned off, for the pod or a container.",
+    Code.POD_SECURITY_CAPABILITIES_BASELINE: "Baseline: a container adds a capability beyond what runtimes give.",
+    Code.POD_SECURITY_HOST_NAMESPACES: "Baseline: the pod shares network, processes or IPC with its node.",
+    Code.POD_SECURITY_HOST_PATH_VOLUMES: "Baseline: a volume is a folder or a file of the node.",
+    Code.POD_SECURITY_HOST_PORTS: "Baseline: a container takes a port of its node.",
+    Code.POD_SECURITY_HOST_PROBES_AND_HOST_LIFECYCLE: "Baseline: a probe or a lifecycle handler names a host.",
+    Code.POD_SECURITY_PRIVILEGED: "Baseline: a container is privileged.",
+    Code.POD_SECURITY_PROC_MOUNT: "Baseline: a container's `/proc` is not masked.",
+    Code.POD_SECURITY_SE_LINUX_OPTIONS: "Baseline: SELinux's user or role is set, or a type of no container.",
+    Code.POD_SECURITY_SECCOMP_PROFILE_BASELINE: "Baseline: seccomp is turned off, for the pod or a container.",
+    Code.POD_SECURITY_SYSCTLS: "Baseline: the pod sets a kernel parameter that is not among the safe ones.",
+    Code.POD_SECURITY_WINDOWS_HOST_PROCESS: "Baseline: a container is a process of its Windows node.",
+    Code.POD_SECURITY_ALLOW_PRIVILEGE_ESCALATION: "Restricted: a container may gain privileges later on.",
+    Code.POD_SECURITY_CAPABILITIES_RESTRICTED: "Restricted: a container has more than NET_BIND_SERVICE.",
+    Code.POD_SECURITY_PROC_MOUNT_RESTRICTED: "Restricted: a container's `/proc` is not masked.",
+    Code.POD_SECURITY_RESTRICTED_VOLUMES: "Restricted: a volume is of a type that is not among the restricted level's.",
+    Code.POD_SECURITY_RUN_AS_NON_ROOT: "Restricted: a container may run as root.",
+    Code.POD_SECURITY_RUN_AS_USER: "Restricted: the pod or a container asks for UID 0.",
+    Code.POD_SECURITY_SECCOMP_PROFILE_RESTRICTED: "Restricted: a container is without a seccomp profile.",
+    Code.LATEST_TAG: "The image is named by the tag `latest`, written or meant, and by no digest.",
+    Code.IMAGE_PULL_POLICY_NOT_ALLOWED: "The image is pulled at other times than the policy allows.",
+    Code.LIMITS_MISSING: "The container has no limit of a resource for which the policy wants one.",
+    Code.PROBE_MISSING: "The container lacks a probe that the policy wants.",
+    Code.LABEL_MISSING: "The pod lacks a label that the policy wants, or it has another value.",
+    Code.SERVICE_ACCOUNT_TOKEN_MOUNTED: "The pod does not refuse the token of its service account.",
+    Code.VOLUME_TYPE_NOT_ALLOWED: "The volume is of a type that the policy does not allow.",
+    Code.CSI_DRIVER_NOT_ALLOWED: "The volume is made by a CSI driver that the policy does not allow.",
+    Code.HOST_PORT_NOT_ALLOWED: "The container takes a port of its node that the policy does not allow.",
+    Code.RUNTIME_CLASS_NOT_ALLOWED: "The pod's runtime class is none that the policy allows.",
+    Code.PRIORITY_CLASS_NOT_ALLOWED: "The pod's priority class is none that the policy allows.",
     Code.NO_POLICY_MATCHES: "No Enforce or Warn policy speaks about this pod.",
     Code.OBJECT_INVALID: "The object is not what the request says it is, or cannot be read.",
     Code.REGISTRY_RESPONSE_INVALID: "The registry's answer is malformed, over a ceiling, or not what its digest says.",
@@ -75,8 +140,13 @@ MEANINGS: dict[Code, str] = {
     Code.REGISTRY_RATE_LIMITED: "The registry answered that it was asked too often.",
     Code.TRUST_ROOT_UNAVAILABLE: "A trust root that the policy names was not loaded, or its time is over.",
     Code.VERIFICATION_TIMED_OUT: "Verification goes on beyond the time of the request; a retry finds its result.",
-    Code.TOO_MANY_VERIFICATIONS: "More new images are asked about at once than are looked up; a retry finds room.",
+    Code.TOO_MANY_VERIFICATIONS: "More is asked of tidewaiter at once than it looks up or judges; a retry finds room.",
     Code.NAMESPACE_UNKNOWN: "The namespace's labels are not known, and a policy selects by them.",
+    Code.NAMESPACE_LABEL_INVALID: "A label of the namespace that asks for a Pod Security level cannot be read.",
+    Code.POLICY_UNUSABLE: "A policy of the cluster has a fault, or policies could not be read for too long.",
+    Code.POLICY_INVALID: "A policy or a trust root has a fault, and is not taken as it is written.",
+    Code.LABEL_GUARDED: "A label of a namespace is read by policies, and the user may not change policies.",
+    Code.AUTHORIZATION_UNKNOWN: "Whether the user may change policies is not known, nor so a label that they read.",
     Code.INTERNAL_ERROR: "tidewaiter failed; its log has the request and the reason.",
 }
 """One sentence for each code, as the documentation shows it."""
@@ -93,6 +163,8 @@ INCONCLUSIVE = frozenset(
         Code.VERIFICATION_TIMED_OUT,
         Code.TOO_MANY_VERIFICATIONS,
         Code.NAMESPACE_UNKNOWN,
+        Code.POLICY_UNUSABLE,
+        Code.AUTHORIZATION_UNKNOWN,
         Code.INTERNAL_ERROR,
     }
 )

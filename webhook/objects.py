@@ -140,6 +140,7 @@ class ImageVolumeSource(Struct, frozen=True, gc=False):
     """`volumes[].image`: an OCI image mounted as a volume."""
 
     reference: str | None = None
+    pull_policy: str | None = None
 
 
 class CSIVolumeSource(Struct, frozen=True, gc=False):

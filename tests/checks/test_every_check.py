@@ -8,11 +8,11 @@ import pytest
 from tests.checks.valid import ALL_RULES, valid_but
 from webhook import checks
 from webhook.checks import CHECKS, Check, CheckModule, enabled
-from webhook.checks.rules import ContainerRules
+from webhook.checks.rules import ContainerRules, LabelRule, PodSecurity, PortRange
 from webhook.verdict import Mode, Violation
 
-NOT_CHECKS = {"__init__", "rules", "capability_names"}
-NOT_ABOUT_A_CHECK = {"every_check", "capability_names"}
+NOT_CHECKS = {"__init__", "rules", "shown"}
+NOT_ABOUT_A_CHECK = {"every_check", "shown"}
 
 HERE = Path(__file__).parent
 VALID = valid_but({})
@@ -21,8 +21,20 @@ WORST = valid_but(
         "spec.securityContext": {"runAsNonRoot": False, "runAsUser": 0},
         "spec.containers[0]": {
             "name": "app\n\u202e",
+            "image": "registry.example.com/app",
+            "imagePullPolicy": "\x1b[31m\u202e\ud800" * 20,
             "securityContext": {"runAsUser": 0, "privileged": True, "capabilities": {"add": ["\x1b[31m\u202e\ud800"]}},
+            "ports": [{"hostPort": -(10**4000)}],
         },
+        "spec.volumes": [
+            {"csi": {"driver": "\x1b[31m\u202e\ud800" * 20}},
+            {"image": {"reference": "registry.example.com/app:latest", "pullPolicy": "\x7f" * 100}},
+            {"\x1b[31m\u202e\ud800" * 20: {}, "nfs": {}},
+        ],
+        "spec.automountServiceAccountToken": True,
+        "spec.runtimeClassName": "\x1b[31m\u202e\ud800" * 20,
+        "spec.priorityClassName": "\x7f" * 100,
+        "metadata.labels": {"team": "\x1b[31m\u202e\ud800" * 20},
     }
 )
 
@@ -55,6 +67,20 @@ def test_every_check_has_its_file_of_tests_and_there_is_no_other_file() -> None:
         (ContainerRules(allow_added_capabilities=("CHOWN",)), ["allowed_capabilities"]),
         (ContainerRules(allow_added_capabilities=()), ["allowed_capabilities"]),
         (ContainerRules(read_only_root_filesystem=True), ["read_only_root_filesystem"]),
+        (ContainerRules(required_limits=("cpu",)), ["required_limits"]),
+        (ContainerRules(required_probes=("startup",)), ["required_probes"]),
+        (ContainerRules(required_labels=(LabelRule("team"),)), ["required_labels"]),
+        (ContainerRules(deny_latest_tag=True), ["latest_tag"]),
+        (ContainerRules(deny_service_account_token=True), ["service_account_token"]),
+        (ContainerRules(allowed_image_pull_policies=("Always",)), ["image_pull_policy"]),
+        (ContainerRules(allowed_volume_types=("secret",)), ["volume_types"]),
+        (ContainerRules(allowed_csi_drivers=("csi.example.com",)), ["csi_drivers"]),
+        (ContainerRules(allowed_host_ports=(PortRange(1, 2),)), ["host_ports"]),
+        (ContainerRules(allowed_runtime_classes=("gvisor",)), ["pod_classes"]),
+        (ContainerRules(allowed_priority_classes=("normal",)), ["pod_classes"]),
+        (ContainerRules(pod_security=PodSecurity("restricted")), ["pod_security"]),
+        (ContainerRules(pod_security=PodSecurity("baseline", 0)), ["pod_security"]),
+        (ContainerRules(pod_security=PodSecurity("privileged")), []),
         (ALL_RULES, NAMES),
     ],
 )
@@ -85,8 +111,8 @@ def test_a_check_finds_the_same_again(check: Check) -> None:
 
 def test_findings_are_short_printable_ascii_and_say_which_field_to_set() -> None:
     for violation in worst_findings():
-        assert violation.path.startswith("spec.")
-        assert violation.fix.startswith(f"set {violation.path}: ")
+        assert violation.path.startswith(("spec.", "metadata.labels"))
+        assert violation.fix.startswith((f"set {violation.path}: ", f"remove {violation.path}"))
         assert ", expected " in violation.message
         for text in (violation.path, violation.message, violation.fix):
             assert text.isascii()
@@ -94,8 +120,9 @@ def test_findings_are_short_printable_ascii_and_say_which_field_to_set() -> None
             assert len(text) < 300
 
 
-def test_no_field_has_two_findings() -> None:
-    paths = [violation.path for violation in worst_findings()]
+@each_check
+def test_no_field_has_two_findings_of_a_check(check: Check) -> None:
+    paths = [violation.path for violation in check(WORST, ALL_RULES)]
     assert len(paths) == len(set(paths))
 
 

@@ -1,13 +1,29 @@
 """What a pod's own fields must say: one module for each check, each listed here once.
 
 A check is a pure function from a pod and the rules of a policy to violations. Every module of this package is one, but
-for two: `rules` has the settings that checks read, `capability_names` how messages write such names.
+for two: `rules` has the settings that checks read, `shown` how messages write names. `pod_security` is a package.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from webhook.checks import allowed_capabilities, dropped_capabilities, read_only_root_filesystem, run_as_non_root
+from webhook.checks import (
+    allowed_capabilities,
+    csi_drivers,
+    dropped_capabilities,
+    host_ports,
+    image_pull_policy,
+    latest_tag,
+    pod_classes,
+    pod_security,
+    read_only_root_filesystem,
+    required_labels,
+    required_limits,
+    required_probes,
+    run_as_non_root,
+    service_account_token,
+    volume_types,
+)
 from webhook.checks.rules import ContainerRules
 from webhook.pods import Pod
 from webhook.verdict import Violation
@@ -33,6 +49,17 @@ CHECKS: tuple[CheckModule, ...] = (
     dropped_capabilities,
     allowed_capabilities,
     read_only_root_filesystem,
+    latest_tag,
+    image_pull_policy,
+    required_limits,
+    required_probes,
+    required_labels,
+    service_account_token,
+    volume_types,
+    csi_drivers,
+    host_ports,
+    pod_classes,
+    pod_security,
 )
 """All checks, in the order in which their findings are told."""
 

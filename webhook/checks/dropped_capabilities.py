@@ -11,8 +11,8 @@ Windows has no capabilities and the API refuses the fields there, so pods with `
 
 from collections.abc import Iterator
 
-from webhook.checks.capability_names import listed, some
 from webhook.checks.rules import ContainerRules
+from webhook.checks.shown import listed, some
 from webhook.codes import Code
 from webhook.pods import Container, Pod
 from webhook.verdict import Violation

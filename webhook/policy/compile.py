@@ -3,40 +3,44 @@
 from collections.abc import Mapping
 
 from webhook import checks
-from webhook.checks.rules import ContainerRules
+from webhook.policy.allowlist import Pattern
 from webhook.policy.book import Policy
 from webhook.policy.compile_authorities import compiled_authorities
+from webhook.policy.compile_containers import container_rules
 from webhook.policy.compile_images import image_rules
 from webhook.policy.content import content_hash
 from webhook.policy.documents import Document
+from webhook.policy.exemptions import Exemption
 from webhook.policy.matching import Glob, LabelRequirement, Match, Operator
-from webhook.policy.model import ClusterPodPolicy, Containers
+from webhook.policy.model import ClusterPodPolicy
+from webhook.policy.model import Exemption as WrittenExemption
 from webhook.policy.model import Match as WrittenMatch
-from webhook.policy.named_files import ReadFile
+from webhook.policy.named_files import ReadFile, ReadSecret, no_secret
 from webhook.signatures.authorities import Authority, KeyAuthority
 
-DEFAULT_ADDED_CAPABILITIES = ("NET_BIND_SERVICE",)
-"""What may be added where capabilities must be dropped: the same that Pod Security's restricted level allows."""
 
-
-def compiled(document: Document, model: ClusterPodPolicy, read_file: ReadFile) -> Policy:
+def compiled(
+    document: Document, model: ClusterPodPolicy, read_file: ReadFile, read_secret: ReadSecret = no_secret
+) -> Policy:
     """The policy of a model that was read from `document`. Raises `FaultsError` where a key cannot be used."""
     spec = model.spec
-    authorities = compiled_authorities(document, spec.images, read_file)
-    rules = _container_rules(spec.containers)
+    authorities = compiled_authorities(document, spec.images, read_file, read_secret)
+    rules = container_rules(spec.containers, images_judged=spec.images is not None)
     return Policy(
         name=model.metadata.name,
         mode=spec.mode,
         on_error=spec.on_error,
-        match=_match(spec.match),
+        match=compiled_match(spec.match),
         images=None if spec.images is None else image_rules(spec.images, authorities),
         checks=checks.enabled(rules),
         rules=rules,
+        exemptions=tuple(map(_exemption, spec.exemptions or ())),
         content=_content(model, authorities),
     )
 
 
-def _match(written: WrittenMatch | None) -> Match:
+def compiled_match(written: WrittenMatch | None) -> Match:
+    """Which pods a policy speaks about."""
     namespaces = written.namespaces if written else None
     selector = written.namespace_selector if written else None
     requirements: tuple[LabelRequirement, ...] | None = None
@@ -56,17 +60,13 @@ def _match(written: WrittenMatch | None) -> Match:
     )
 
 
-def _container_rules(written: Containers | None) -> ContainerRules:
-    if written is None:
-        return ContainerRules()
-    added = written.allow_added_capabilities
-    if added is None and written.drop_capabilities is not None:
-        added = DEFAULT_ADDED_CAPABILITIES
-    return ContainerRules(
-        run_as_non_root=written.run_as_non_root,
-        drop_capabilities=written.drop_capabilities or (),
-        allow_added_capabilities=added,
-        read_only_root_filesystem=written.read_only_root_filesystem,
+def _exemption(written: WrittenExemption) -> Exemption:
+    return Exemption(
+        reason=written.reason,
+        expires=written.expires,
+        codes=frozenset(written.codes),
+        images=tuple(map(Pattern.parse, written.images)),
+        namespaces=frozenset(written.namespaces),
     )
 
 

@@ -1,15 +1,19 @@
 """What is legal in a policy, and weaker than its author may think, or without effect.
 
-One function for each such thing, listed once in `RULES`. Nothing here keeps a policy from being used.
+One function for each such thing, listed once in `RULES`, and exemptions beside, which end. Nothing here keeps a policy
+from being used.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from webhook.policy.allowlist import Pattern
 from webhook.policy.book import OnError
 from webhook.policy.collection import Written
 from webhook.policy.documents import Fault
 from webhook.policy.lint_authorities import weak_authorities
+from webhook.policy.lint_containers import weak_containers
+from webhook.policy.lint_exemptions import weak_exemptions
 from webhook.policy.matching import Glob
 from webhook.policy.model import Spec
 from webhook.policy.model_images import Images
@@ -28,13 +32,14 @@ class Notice(Fault):
     """Something weak in a policy, placed like a fault."""
 
 
-def lint(policies: Iterable[Written]) -> tuple[Notice, ...]:
-    """All that is to be said about these policies, in the order of their lines."""
-    return tuple(notice for written in policies for notice in _notices(written))
+def lint(policies: Iterable[Written], now: datetime) -> tuple[Notice, ...]:
+    """All that is to be said about these policies at a time, in the order of their lines."""
+    return tuple(notice for written in policies for notice in _notices(written, now))
 
 
-def _notices(written: Written) -> list[Notice]:
-    findings = (finding for rule in RULES for finding in rule(written.model.spec))
+def _notices(written: Written, now: datetime) -> list[Notice]:
+    spec = written.model.spec
+    findings = [finding for rule in RULES for finding in rule(spec)] + list(weak_exemptions(spec, now))
     faults = (written.document.fault(path, message) for path, message in findings)
     return sorted((Notice(f.source, f.line, f.path, f.message) for f in faults), key=lambda notice: notice.line)
 
@@ -162,6 +167,7 @@ RULES: tuple[Callable[[Spec], Iterator[Finding]], ...] = (
     _includes_everything,
     _excludes_nothing,
     _asks_nothing,
+    weak_containers,
     *map(
         _of_images,
         (

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from webhook.policy.book import OnError
 from webhook.policy.matching import Operator
+from webhook.policy.model_containers import Containers
 from webhook.policy.model_images import Images
 from webhook.policy.part import Finding, Items, Part, at_least_one
 from webhook.policy.texts import (
-    Capability,
-    FindingCode,
+    ExemptCode,
     ImagePattern,
     LabelKey,
     LabelValue,
@@ -22,7 +22,6 @@ from webhook.policy.texts import (
     NamespaceGlob,
     NamespaceName,
     ObjectName,
-    PodSecurityVersion,
     Text,
 )
 from webhook.verdict import Mode
@@ -91,42 +90,17 @@ class Match(Part):
     )
 
 
-class PodSecurity(Part):
-    """The Pod Security Standards."""
-
-    level: Literal["privileged", "baseline", "restricted"] = Field(description="The level.")
-    version: PodSecurityVersion = Field("latest", description="`latest` or `v1.N`.")
-
-
-class Containers(Part):
-    """What a pod's own fields must say. A rule that is absent is not checked."""
-
-    run_as_non_root: bool = Field(
-        default=False, description="No container may run as root; UID 0 is refused, whatever `hostUsers` says."
-    )
-    drop_capabilities: Items[Capability] | None = Field(
-        None, description="Linux capabilities that each container drops; `ALL` for every one. Absent: not checked."
-    )
-    allow_added_capabilities: Items[Capability] | None = Field(
-        None,
-        description="The only ones that may be added. "
-        "Absent: `[NET_BIND_SERVICE]` where `dropCapabilities` is there, else any.",
-    )
-    read_only_root_filesystem: bool = Field(
-        default=False, description="Root filesystems are read-only; ephemeral containers are exempt."
-    )
-    pod_security: PodSecurity | None = Field(
-        None, description="A level of the Pod Security Standards. Absent: not checked."
-    )
-
-
 class Exemption(Part):
     """Findings that are accepted for a while, for some images in some namespaces."""
 
-    reason: Text = Field(description="Why.")
-    expires: Moment = Field(description="When it ends.")
-    codes: Items[FindingCode] = Field(description="Codes of the findings.")
-    images: Items[ImagePattern] = Field(description="Patterns of the images.")
+    reason: Text = Field(description="Why. Logs and reports show it.")
+    expires: Moment = Field(description="When it ends: from that moment on it has no effect.")
+    codes: Items[ExemptCode] = Field(
+        description="Codes of the findings. Those that say that something could not be found out are faults."
+    )
+    images: Items[ImagePattern] = Field(
+        description="Patterns of the images. A finding about the pod is accepted if all of its images match."
+    )
     namespaces: Items[NamespaceName] = Field(description="Exact names of the namespaces.")
 
 

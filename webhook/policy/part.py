@@ -178,6 +178,7 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "greater_than_equal": "at least {ge}",
     "int_type": "a whole number",
+    "less_than_equal": "at most {le}",
     "model_type": "a mapping",
     "string_type": "text",
     "tuple_type": "a list",

@@ -17,7 +17,6 @@ from webhook.policy.model import API_VERSION, KIND, ClusterPodPolicy
 from webhook.policy.model_trust_root import KIND as TRUST_ROOT
 from webhook.policy.model_trust_root import TrustRoot
 from webhook.policy.part import Part
-from webhook.policy.unsupported import UNSUPPORTED
 
 _HEAD = f"""# Policy reference
 
@@ -48,7 +47,6 @@ built in; a {TRUST_ROOT} of that name replaces it.
 )
 """The kinds, each with what stands above its table."""
 
-_REFUSED = " *Not supported by this version: a policy that has it is refused.*"
 _NAMES = {str: "text", int: "whole number", bool: "true or false", datetime: "time", Code: "code"}
 
 
@@ -67,8 +65,7 @@ def rows(model: type[Part], prefix: str = "") -> Iterator[tuple[str, str, str, s
         path = f"{prefix}{field.alias or name}"
         annotation = _bare(field.annotation)
         meaning, _, absent = (field.description or "").partition(" Absent: ")
-        refused = _REFUSED if path in UNSUPPORTED else ""
-        yield f"`{path}`", _type(annotation), _absent(field, absent), f"{meaning}{refused}"
+        yield f"`{path}`", _type(annotation), _absent(field, absent), meaning
         part, step = _part(annotation)
         if part is not None:
             yield from rows(part, f"{path}{step}.")
@@ -88,7 +85,7 @@ def _type(annotation: Any) -> str:
     arguments = get_args(annotation)
     match get_origin(annotation):
         case origin if origin is Literal:
-            return ", ".join(f"`{value}`" for value in arguments)
+            return ", ".join(map(_code, arguments))
         case origin if origin is tuple:
             item = _bare(arguments[0])
             return "list" if _is_part(item) else f"list of {_type(item)}"

@@ -10,9 +10,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from webhook.codes import Code
+from webhook.codes import TRANSIENT, Code
 from webhook.images import Digest
 from webhook.policy.allowlist import Pattern, PatternError
+from webhook.policy.exemptions import NOT_EXEMPTABLE
 from webhook.policy.part import did_you_mean, listed, shown
 from webhook.signatures.attestations import Condition
 from webhook.signatures.bundle import SIGNATURE_PREDICATE
@@ -30,7 +31,6 @@ _DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _NAMESPACE_GLOB = re.compile(r"[a-z0-9*-]{1,63}", re.ASCII)
 _LABEL_KEY = re.compile(rf"(?:(?P<prefix>[^/]*)/)?{_LABEL_NAME}", re.ASCII)
 _LABEL_VALUE = re.compile(rf"(?:{_LABEL_NAME})?", re.ASCII)
-_CAPABILITY = re.compile(r"[A-Z_]+", re.ASCII)
 _DURATION = re.compile(r"(?:[0-9]{1,9}[hms])+", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]+)([hms])", re.ASCII)
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -51,7 +51,8 @@ def _dns_label(text: str) -> str:
     return text
 
 
-def _dns_subdomain(text: str) -> str:
+def dns_subdomain(text: str) -> str:
+    """The text, if it is a DNS name as Kubernetes writes it (RFC 1123 subdomain). Raises `ValueError`."""
     if len(text) > _MAX_SUBDOMAIN or not _DNS_SUBDOMAIN.fullmatch(text):
         raise ValueError(f"expected a DNS name: labels of a-z, 0-9 and inner '-' with '.' between, found {shown(text)}")
     return text
@@ -69,12 +70,13 @@ def _namespace_glob(text: str) -> str:
     return text
 
 
-def _label_key(text: str) -> str:
+def label_key(text: str) -> str:
+    """The text, if it is a name with or without a prefix, as labels have (IsQualifiedName). Raises `ValueError`."""
     match = _LABEL_KEY.fullmatch(text)
     if match is None:
         raise ValueError(f"expected the key of a label, found {shown(text)}")
     if match["prefix"] is not None:
-        _dns_subdomain(match["prefix"])
+        dns_subdomain(match["prefix"])
     return text
 
 
@@ -117,14 +119,6 @@ def _file_name(text: str) -> str:
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError(f"expected some text, found {shown(text)}")
-    return text
-
-
-def _capability(text: str) -> str:
-    name = text.upper().removeprefix("CAP_")
-    if text != name or not _CAPABILITY.fullmatch(text):
-        near = f", did you mean `{name}`?" if _CAPABILITY.fullmatch(name) else ""
-        raise ValueError(f"expected a capability in capitals and without CAP_, found {shown(text)}{near}")
     return text
 
 
@@ -201,6 +195,15 @@ def _finding_code(text: object) -> Code:
     return Code(text)
 
 
+def _exempt_code(text: object) -> Code:
+    code = _finding_code(text)
+    if code in TRANSIENT:
+        raise ValueError(f"{code.value} cannot be exempt: spec.onError says what is done about it")
+    if code in NOT_EXEMPTABLE:
+        raise ValueError(f"{code.value} cannot be exempt: it stands for rules that could not be judged")
+    return code
+
+
 def _moment(text: object) -> datetime:
     with suppress(ValueError):
         if isinstance(text, str) and _TIMESTAMP.fullmatch(text):
@@ -209,10 +212,10 @@ def _moment(text: object) -> datetime:
 
 
 Name = Annotated[str, AfterValidator(_dns_label)]
-ObjectName = Annotated[str, AfterValidator(_dns_subdomain)]
+ObjectName = Annotated[str, AfterValidator(dns_subdomain)]
 NamespaceName = Annotated[str, AfterValidator(_exact_namespace)]
 NamespaceGlob = Annotated[str, AfterValidator(_namespace_glob)]
-LabelKey = Annotated[str, AfterValidator(_label_key)]
+LabelKey = Annotated[str, AfterValidator(label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 ImagePattern = Annotated[str, AfterValidator(_pattern)]
 Repository = Annotated[str, AfterValidator(_repository)]
@@ -220,7 +223,6 @@ DigestText = Annotated[str, AfterValidator(_digest)]
 Pem = Annotated[str, AfterValidator(_pem)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 Text = Annotated[str, AfterValidator(_not_blank)]
-Capability = Annotated[str, AfterValidator(_capability)]
 Duration = Annotated[str, AfterValidator(_duration)]
 PodSecurityVersion = Annotated[str, AfterValidator(_pod_security_version)]
 Predicate = Annotated[str, AfterValidator(_predicate)]
@@ -229,5 +231,5 @@ Subject = Annotated[str, AfterValidator(_subject)]
 SubjectPattern = Annotated[str, AfterValidator(_subject_pattern)]
 ConditionText = Annotated[str, AfterValidator(_condition)]
 Extension = Annotated[str, AfterValidator(_extension)]
-FindingCode = Annotated[Code, BeforeValidator(_finding_code)]
+ExemptCode = Annotated[Code, BeforeValidator(_exempt_code)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
