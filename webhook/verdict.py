@@ -32,6 +32,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `path` is the field's path in the object (`spec.containers[0].image`), `message` says what was found and what is
     expected, `fix` how to mend it. A check leaves `policy`, `entry` and `mode` to whoever judges by a policy.
+    `exemption` is the reason why the policy accepts it for a while; `mode` then is what it would do otherwise.
     """
 
     code: Code
@@ -43,6 +44,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: str = ""
     policy: str = ""
     mode: Mode = Mode.ENFORCE
+    exemption: str = ""
 
     @property
     def denies(self) -> bool:
@@ -73,12 +75,13 @@ class ImageResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The decision about one pod: allowed exactly when no finding denies.
 
-    `would_deny` are the findings that are only recorded, and deny once their policy enforces. `generation` says which
-    set of policies judged.
+    `would_deny` are the findings that are only recorded, and deny once their policy enforces. `exempted` are those that
+    exemptions accept: they are no `violations`. `generation` says which set of policies judged.
     """
 
     violations: tuple[Violation, ...] = ()
     would_deny: tuple[Violation, ...] = ()
+    exempted: tuple[Violation, ...] = ()
     generation: str = ""
     policies: tuple[str, ...] = ()
     images: tuple[ImageResult, ...] = ()

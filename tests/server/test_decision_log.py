@@ -31,6 +31,7 @@ VIOLATION = Violation(
     policy="production",
     mode=Mode.WARN,
 )
+EXEMPTED = msgspec.structs.replace(VIOLATION, exemption="OPS-17")
 HOSTILE = 'a\n{"msg":"decision"}\r\x1b[2K\u202e\u2028\x9b"\\'
 
 
@@ -46,7 +47,9 @@ async def written(*records: Any) -> list[bytes]:
 
 
 async def test_a_decision_is_one_line_with_everything_about_it() -> None:
-    (line,) = await written(msgspec.structs.replace(RECORD, images=(IMAGE,), violations=(VIOLATION,), decision="warn"))
+    (line,) = await written(
+        msgspec.structs.replace(RECORD, images=(IMAGE,), violations=(VIOLATION,), exempted=(EXEMPTED,), decision="warn")
+    )
     assert json.loads(line) == {
         "ts": "2026-01-01T00:16:40Z",
         "level": "info",
@@ -74,6 +77,14 @@ async def test_a_decision_is_one_line_with_everything_about_it() -> None:
                 "message": "may run as root",
             }
         ],
+        "exempted": [
+            {
+                "code": "RUN_AS_NON_ROOT",
+                "path": "spec.containers[0].securityContext",
+                "policy": "production",
+                "reason": "OPS-17",
+            }
+        ],
         "duration_ms": 1.234,
         "generation": "abc123",
         "truncated": False,
@@ -96,8 +107,9 @@ async def test_no_text_of_a_request_breaks_a_line(field: str) -> None:
 
 async def test_no_text_of_an_image_or_a_finding_breaks_a_line() -> None:
     image = msgspec.structs.replace(IMAGE, reference=HOSTILE, signers=(HOSTILE, "\ud800"))
-    violation = msgspec.structs.replace(VIOLATION, message=HOSTILE, path=HOSTILE)
-    lines = await written(msgspec.structs.replace(RECORD, images=(image,), violations=(violation,)))
+    violation = msgspec.structs.replace(VIOLATION, message=HOSTILE, path=HOSTILE, exemption=HOSTILE)
+    found = {"violations": (violation,), "exempted": (violation,)}
+    lines = await written(msgspec.structs.replace(RECORD, images=(image,), **found))
     assert len(lines) == 1
     assert json.loads(lines[0])["images"][0]["signers"] == [HOSTILE, "\ud800"]
 
@@ -105,16 +117,25 @@ async def test_no_text_of_an_image_or_a_finding_breaks_a_line() -> None:
 @pytest.mark.parametrize("count", [17, 64, 65, 1000])
 async def test_a_line_that_grows_too_long_is_cut(count: int) -> None:
     image = msgspec.structs.replace(IMAGE, reference="r" * 10000, signers=("s" * 1000,) * 20)
-    violation = msgspec.structs.replace(VIOLATION, message="m" * 10000, path="p" * 10000)
+    violation = msgspec.structs.replace(VIOLATION, message="m" * 10000, path="p" * 10000, exemption="e" * 10000)
     record = msgspec.structs.replace(
         RECORD, name="n" * 10000, images=(image,) * count, violations=(violation,) * count, policies=("p",) * count
     )
+    record = msgspec.structs.replace(record, exempted=(violation,) * count)
     (line,) = await written(record)
     document = json.loads(line)
     assert document["truncated"] is True
     assert len(line) < 4 * MAX_LINE_BYTES
     assert document["name"] == "n" * 256 + "…"
-    assert (len(document["images"]), len(document["violations"]), len(document["policies"])) == (16, 16, 16)
+    lists = ("images", "violations", "policies", "exempted")
+    assert [len(document[each]) for each in lists] == [16, 16, 16, 16]
+    assert document["exempted"][0]["reason"] == "e" * 256 + "…"
+
+
+async def test_a_line_that_grows_too_long_by_exempt_findings_alone_is_cut() -> None:
+    (line,) = await written(msgspec.structs.replace(RECORD, exempted=(EXEMPTED,) * 65))
+    document = json.loads(line)
+    assert (document["truncated"], len(document["exempted"])) == (True, 16)
 
 
 async def test_many_images_and_findings_are_listed_as_long_as_the_line_has_room() -> None:

@@ -1,23 +1,54 @@
-"""The findings of one request: each gets its policy and what it does."""
+"""The findings of one request: each gets its policy and what it does, or the exemption that accepts it."""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from webhook.admission.mend import mend
+from webhook.clock import Clock
 from webhook.codes import MEANINGS, TRANSIENT, Code
+from webhook.images import ImageReference
 from webhook.pods import ImageUse
 from webhook.policy.book import OnError, Policy
+from webhook.policy.exemptions import Exemption, accepted
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
+
+Granted = Mapping[str, Sequence[Exemption]]
+"""By policy the exemptions that hold for a request. Policies without one are not there."""
+
+NO_CODES = frozenset[Code]()
+"""Where no exemption holds."""
 
 _ON_ERROR = {OnError.DENY: Mode.ENFORCE, OnError.WARN: Mode.WARN, OnError.ALLOW: Mode.AUDIT}
 
 
+def granted(policies: Iterable[Policy], namespace: str, clock: Clock) -> Granted:
+    """The exemptions that hold for a pod in the namespace now."""
+    exempting = [policy for policy in policies if policy.exemptions]
+    if not exempting:
+        return {}
+    now = clock.now()
+    holding = {policy.name: [one for one in policy.exemptions if one.holds(namespace, now)] for policy in exempting}
+    return {name: exemptions for name, exemptions in holding.items() if exemptions}
+
+
+def accepted_codes(granted: Granted, policy: Policy, image: ImageReference) -> frozenset[Code]:
+    """The codes of findings that the policy accepts of the image."""
+    return frozenset(accepted(granted[policy.name], (image,))) if policy.name in granted else NO_CODES
+
+
 class Findings:
-    """Collects violations; `cap` is the strongest thing that any of them may do."""
+    """Collects violations; `cap` is the strongest thing that any of them may do.
+
+    `granted` are the exemptions that hold; nothing is exempt before they are given.
+    """
 
     def __init__(self, cap: Mode, generation: str) -> None:
         self.cap = cap
         self._generation = generation
+        self.granted: Granted = {}
         self.found: list[Violation] = []
+        self._exempted: list[Violation] = []
         self._would_deny: list[Violation] = []
 
     def add(self, policy: Policy, violation: Violation) -> None:
@@ -30,12 +61,27 @@ class Findings:
             enforced_one_day = violation.mode is Mode.ENFORCE and declared is not Mode.WARN
         self._add(replace(violation, policy=policy.name, mode=declared.capped(self.cap)), enforced_one_day)
 
+    def add_of_image(self, policy: Policy, violation: Violation, image: ImageReference | None) -> None:
+        """A violation that one image is to blame for: the policy may have exemptions for it. None cannot be read."""
+        exemption = accepted(self.granted.get(policy.name, ()), (image,)).get(violation.code)
+        if exemption is None:
+            self.add(policy, violation)
+        else:
+            self.exempt(policy, violation, exemption)
+
+    def exempt(self, policy: Policy, violation: Violation, exemption: Exemption) -> None:
+        """A violation of a policy that an exemption of it accepts."""
+        mode = violation.mode.capped(policy.mode).capped(self.cap)
+        self._exempted.append(replace(violation, policy=policy.name, mode=mode, exemption=exemption.reason))
+
     def refuse(self, violation: Violation) -> None:
         """A violation that no policy made: it does what it says of itself."""
         self._add(replace(violation, mode=violation.mode.capped(self.cap)), violation.mode is Mode.ENFORCE)
 
     def _add(self, violation: Violation, enforced_one_day: bool) -> None:  # noqa: FBT001 - its only argument of a kind
         """`enforced_one_day`: it denies once its policy enforces, and the release is no dry run."""
+        if not violation.fix:
+            violation = replace(violation, fix=mend(violation.code))
         self.found.append(violation)
         if enforced_one_day and violation.mode is Mode.AUDIT:
             self._would_deny.append(violation)
@@ -45,6 +91,7 @@ class Findings:
         return Verdict(
             violations=tuple(self.found),
             would_deny=tuple(self._would_deny),
+            exempted=tuple(self._exempted),
             policies=policies,
             images=images,
             generation=self._generation,
@@ -68,7 +115,7 @@ def no_policy_matches(path: str, namespace: str, mode: Mode) -> Violation:
         code=Code.NO_POLICY_MATCHES,
         path=path,
         message=f"no Enforce or Warn policy matches namespace {namespace}",
-        fix="add a ClusterPodPolicy whose match covers it, or set --no-match",
+        fix="ask the cluster's administrators for a ClusterPodPolicy whose match covers it, or for --no-match",
         mode=mode,
     )
 
@@ -79,5 +126,6 @@ def namespace_unknown(path: str, namespace: str) -> Violation:
         code=Code.NAMESPACE_UNKNOWN,
         path=path,
         message=f"the labels of namespace {namespace} are not known, so whether the policy matches cannot be decided",
-        fix="check that tidewaiter may get namespaces, or give labels with --namespace-label",
+        fix="retry; if it stays, ask the cluster's administrators whether tidewaiter may get namespaces; "
+        "on a command line, give the labels with --namespace-label",
     )

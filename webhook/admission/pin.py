@@ -14,11 +14,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from webhook.admission.findings import at, code_alone, namespace_unknown
+from webhook.admission.findings import Granted, accepted_codes, at, code_alone, granted, namespace_unknown
 from webhook.admission.lookup import Answers, Inquiry, look_up, unlocking
 from webhook.admission.mend import mend
 from webhook.admission.ports import Namespaces, Policies, PullSecrets
 from webhook.admission.verification import Verification
+from webhook.clock import Clock, SystemClock
 from webhook.codes import Code
 from webhook.images import ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.pods import ImageUse, Pod
@@ -27,6 +28,10 @@ from webhook.policy.rules import ImageJudgement, ImageRules
 from webhook.verdict import Mode, Violation
 
 _RESOLVE = ImageJudgement(resolve=True)
+_ANYBODY_ASKS = (
+    "name the image by digest, or ask the cluster's administrators to let only the API server in (--client-ca)"
+)
+"""Where a pod's own pull secrets would open the image, and are not used because its author may be anybody."""
 _Judge = tuple[Policy, ImageRules]
 _Question = tuple[ImageUse, ImageReference, list[tuple[Policy, ImageJudgement]]]
 """What an `Inquiry` is made of."""
@@ -59,7 +64,8 @@ class Pinner:
     """Finds the digests of tags that an Enforce or Warn policy judges; `cap` Audit makes none of them such a policy.
 
     Nothing is asked about an image that an Enforce policy refuses as it stands, nor on account of a policy whose own
-    allowlist does. The digest is the one that a verification uses from then on.
+    allowlist does. The digest is the one that a verification uses from then on. A digest is told to whoever asks: where
+    that may be `anybody`, no image is opened with a pull secret, since a forged review can name any namespace's.
     """
 
     def __init__(
@@ -69,12 +75,17 @@ class Pinner:
         namespaces: Namespaces,
         cap: Mode = Mode.ENFORCE,
         pull_secrets: PullSecrets | None = None,
+        *,
+        anybody: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self._policies = policies
         self._verification = verification
         self._namespaces = namespaces
         self._cap = cap
-        self._pull_secrets = pull_secrets
+        self._pull_secrets = None if anybody else pull_secrets
+        self._held_back = anybody and pull_secrets is not None
+        self._clock = clock or SystemClock()
 
     @property
     def generation(self) -> str:
@@ -92,11 +103,21 @@ class Pinner:
         selection = book.select(namespace, labels)
         acting = self._acting(selection.policies)
         unknown = namespace_unknown(pod.path, namespace) if self._acting(selection.undecided) else None
-        questions = [each for use in pod.images if (each := _question(use, acting, unknown)) is not None]
+        held = granted([policy for policy, _ in acting], namespace, self._clock)
+        questions = [each for use in pod.images if (each := _question(use, acting, unknown, held)) is not None]
         inquiries = [Inquiry(*each) for each in questions if isinstance(each, tuple)]
         unlock = unlocking(self._pull_secrets, pod, namespace)
         answers = await look_up(self._verification, inquiries, deadline, self._cap, namespace, unlock)
-        return tuple([each if isinstance(each, Pin) else _answered(*each[:2], answers) for each in questions])
+        return tuple([each if isinstance(each, Pin) else self._answered(*each[:2], answers) for each in questions])
+
+    def _answered(self, use: ImageUse, image: ImageReference, answers: Answers) -> Pin:
+        found = answers.digests[image]
+        if isinstance(found, PinnedImage):
+            return Pin(use, found, sought=True)
+        fix = _ANYBODY_ASKS if self._held_back and found.code is Code.CREDENTIALS_MISSING else mend(found.code)
+        why = Violation(code=found.code, path="", message=str(found), fix=fix, image=str(image))
+        why = code_alone(why, str(image)) if image in answers.opened else why
+        return Pin(use, at(use, replace(why, mode=Mode.WARN)), sought=True)
 
     def _acting(self, policies: Sequence[Policy]) -> list[_Judge]:
         """Those that judge images, and do more than to record what they find."""
@@ -107,7 +128,9 @@ class Pinner:
         ]
 
 
-def _question(use: ImageUse, judges: Sequence[_Judge], unknown: Violation | None) -> _Question | Pin | None:
+def _question(
+    use: ImageUse, judges: Sequence[_Judge], unknown: Violation | None, held: Granted
+) -> _Question | Pin | None:
     """What has to be asked about an image, or why it cannot be pinned; None where nothing is to be done about it."""
     if not judges and unknown is None:
         return None
@@ -120,7 +143,7 @@ def _question(use: ImageUse, judges: Sequence[_Judge], unknown: Violation | None
     asked = []
     refused = [] if unknown is None else [unknown]
     for policy, rules in judges:
-        judgement = rules.judge(image, pinning=True)
+        judgement = rules.judge(image, pinning=True, accepted=accepted_codes(held, policy, image))
         if judgement.violations and policy.mode is Mode.ENFORCE:
             return _refused(use, judgement.violations[0])
         refused += judgement.violations
@@ -131,12 +154,3 @@ def _question(use: ImageUse, judges: Sequence[_Judge], unknown: Violation | None
 
 def _refused(use: ImageUse, why: Violation) -> Pin:
     return Pin(use, at(use, replace(why, mode=Mode.WARN)))
-
-
-def _answered(use: ImageUse, image: ImageReference, answers: Answers) -> Pin:
-    found = answers.digests[image]
-    if isinstance(found, PinnedImage):
-        return Pin(use, found, sought=True)
-    why = Violation(code=found.code, path="", message=str(found), fix=mend(found.code), image=str(image))
-    why = code_alone(why, str(image)) if image in answers.opened else why
-    return Pin(use, at(use, replace(why, mode=Mode.WARN)), sought=True)

@@ -24,6 +24,10 @@ SUMMARY_POLICIES = 3
 WARNING_CHARACTERS = 256
 """The API server cuts single warnings there once all of them together are over 4096 characters."""
 
+WARNINGS_CHARACTERS = 4096
+"""The API server shows warnings in full as long as all of them together have no more
+(`k8s.io/apiserver/pkg/endpoints/filters/warning.go`)."""
+
 MAX_WARNINGS = 15
 MAX_CAUSES = 64
 ANNOTATION_CHARACTERS = 1000
@@ -96,10 +100,11 @@ def message(verdict: Verdict, uid: str, limit: int = MESSAGE_BYTES) -> str:
 
 
 def warnings(verdict: Verdict) -> Iterator[str]:
-    """One line for each finding in Warn mode; the last says how many were left out."""
+    """One line for each finding in Warn mode, cut where there are many; the last says how many were left out."""
     violations = verdict.of(Mode.WARN)
-    for violation in violations[:MAX_WARNINGS]:
-        yield cut(line(violation), WARNING_CHARACTERS)
+    lines = [line(violation) for violation in violations[:MAX_WARNINGS]]
+    cutting = sum(map(len, lines)) > WARNINGS_CHARACTERS
+    yield from (cut(each, WARNING_CHARACTERS) if cutting else each for each in lines)
     if len(violations) > MAX_WARNINGS:
         yield f"and {len(violations) - MAX_WARNINGS} more findings"
 
@@ -114,6 +119,14 @@ def line(violation: Violation) -> str:
 def reasons(violations: Iterable[Violation]) -> str:
     """Places and codes in one bounded line, for annotations."""
     told = (f"{plain(each.path)}: {each.code.value}" for each in islice(violations, MAX_CAUSES))
+    return cut("; ".join(told), ANNOTATION_CHARACTERS)
+
+
+def exempted(violations: Iterable[Violation]) -> str:
+    """Places and codes of accepted findings with the reasons of their exemptions in one bounded line."""
+    told = (
+        f"{plain(each.path)}: {each.code.value} ({plain(each.exemption)})" for each in islice(violations, MAX_CAUSES)
+    )
     return cut("; ".join(told), ANNOTATION_CHARACTERS)
 
 

@@ -18,6 +18,7 @@ API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 MAX_UID_CHARACTERS = 256
 MAX_USERNAME_CHARACTERS = 4096
+MAX_GROUPS = 10_000
 
 Name = Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)]
 """What the API server bounds itself. A review may come from anybody who reaches the port."""
@@ -39,6 +40,7 @@ class UserInfo(Struct, frozen=True, gc=False):
     """`request.userInfo`."""
 
     username: Annotated[str, Meta(max_length=MAX_USERNAME_CHARACTERS)] = ""
+    groups: Annotated[tuple[str, ...], Meta(max_length=MAX_GROUPS)] = ()
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -118,6 +120,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generation: str = ""
     images: tuple[ImageResult, ...] = ()
     violations: tuple[Violation, ...] = ()
+    exempted: tuple[Violation, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

@@ -24,6 +24,7 @@ from webhook.kube.namespaces import KnownNamespaces
 from webhook.policy_files import PolicyFiles
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
 from webhook.wiring import engine
+from webhook.workload_kinds import workload_kinds
 
 CONCURRENCY = 16
 """How many resources are judged at once; registries see no more than so many questions of ours."""
@@ -62,6 +63,7 @@ class Judged(msgspec.Struct, frozen=True):
 @options.option(
     "-n", "--namespace", default="default", show_default=True, help="The namespace of manifests that name none."
 )
+@options.workload_kind_option
 @options.no_match_option
 @options.option(
     "--pin/--no-pin",
@@ -77,6 +79,7 @@ class Judged(msgspec.Struct, frozen=True):
     help="The weakest finding that makes the exit code 1.",
 )
 @options.namespace_label_option
+@options.pod_security_labels_option
 @options.trust_root_option
 @options.registry_options
 @options.output_option("table", "json", "yaml")
@@ -85,10 +88,12 @@ def check(
     policies: tuple[Path, ...],
     files: tuple[str, ...],
     namespace: str,
+    workload_kind: tuple[str, ...],
     no_match: str,
     pin: bool,
     fail_on: str,
     namespace_label: tuple[str, ...],
+    pod_security_labels: bool,
     trust_root: tuple[str, ...],
     output_format: str,
     **registry: Any,
@@ -98,8 +103,15 @@ def check(
     Exit code 0 when all are admitted, 1 when one is denied, 2 for usage and configuration, 3 when something could not
     be found out.
     """
-    config = options.engine_config(policies, no_match, pinning=pin, trust=options.trust_config(trust_root), **registry)
-    found = manifests.read(files, namespace)
+    config = options.engine_config(
+        policies,
+        no_match,
+        pinning=pin,
+        pod_security_labels=pod_security_labels,
+        trust=options.trust_config(trust_root),
+        **registry,
+    )
+    found = manifests.read(files, namespace, workload_kinds(workload_kind))
     labels = options.namespace_labels(namespace_label, found.namespaces)
     judged = asyncio.run(_judge_all(config, labels, found.resources))
     if output_format == "table":
@@ -136,6 +148,7 @@ def _document(judged: Sequence[Judged]) -> dict[str, Any]:
                 "allowed": each.verdict.allowed,
                 "policies": list(each.verdict.policies),
                 "violations": [_violation(violation) for violation in each.verdict.violations],
+                "exempted": [_exempted(violation) for violation in each.verdict.exempted],
                 "images": [_image(image) for image in each.verdict.images],
             }
             for each in judged
@@ -160,6 +173,10 @@ def _violation(violation: Violation) -> dict[str, str]:
     }
 
 
+def _exempted(violation: Violation) -> dict[str, str]:
+    return {**_violation(violation), "reason": violation.exemption}
+
+
 def _image(image: ImageResult) -> dict[str, Any]:
     return {
         "reference": image.reference,
@@ -180,10 +197,12 @@ def _print(judged: Sequence[Judged]) -> None:
         table.add_row(Text(plain(each.resource.name)), verdict, ", ".join(codes))
     Console(highlight=False).print(table)
     for each in judged:
-        if each.verdict.violations:
+        if each.verdict.violations or each.verdict.exempted:
             click.echo(f"{plain(each.resource.name)} ({plain(each.resource.source)})")
         for violation in each.verdict.violations:
             _print_finding(violation)
+        for violation in each.verdict.exempted:
+            _print_exempted(violation)
     summary = _document(judged)["summary"]
     click.echo(", ".join(f"{count} {name}" for name, count in summary.items()))
 
@@ -196,3 +215,9 @@ def _print_finding(violation: Violation) -> None:
     click.echo(f"    {violation.code.value}{mode}: {plain(violation.message)}{policy}")
     if violation.fix:
         click.echo(f"    fix: {plain(violation.fix)}")
+
+
+def _print_exempted(violation: Violation) -> None:
+    """One line: there is nothing to mend now."""
+    where = f"{plain(violation.path)}: {violation.code.value}"
+    click.echo(f"  exempt: {where} (policy {plain(violation.policy)}: {plain(violation.exemption)})")

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from webhook.checks import Check
 from webhook.checks.rules import ContainerRules
 from webhook.policy.content import content_hash
+from webhook.policy.exemptions import Exemption
 from webhook.policy.matching import Match
 from webhook.policy.rules import ImageRules
 from webhook.policy.trust_roots import TrustRootSource
@@ -40,6 +41,7 @@ class Policy:
     images: ImageRules | None = None
     checks: tuple[Check, ...] = ()
     rules: ContainerRules = _NO_RULES
+    exemptions: tuple[Exemption, ...] = ()
     content: str = ""
 
 

@@ -2,10 +2,11 @@
 
 An image has one finding in a policy. The first of these that applies is it: not allowed, registry not named, digest
 denied, tag where a digest is wanted, no entry of `verify` speaks about it. Whoever is refused is told what was found,
-what is expected and how to mend it, in short lines of ASCII.
+what is expected and how to mend it, in short lines of ASCII. Where an exemption accepts that finding, the rules after
+it hold all the same: it is noted, and the next one that applies is the finding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -23,6 +24,7 @@ REMEMBERED_IMAGES = 1024
 
 _SHOWN_ENTRIES = 3
 _ANY_REGISTRY = Allowlist(None)
+_NO_CODES = frozenset[Code]()
 
 
 class Tags(StrEnum):
@@ -79,13 +81,14 @@ class ImageJudgement:
     """What is known without I/O, and what has to be found out.
 
     `entries` are to be verified. `resolve`: the tag's digest is needed first. `fetch` False: the allowlist refuses the
-    image, and no socket may be opened for it on this policy's account.
+    image, and no socket may be opened for it on this policy's account. `exempt` are findings that are accepted.
     """
 
     violations: tuple[Violation, ...] = ()
     entries: tuple[VerifyEntry, ...] = ()
     resolve: bool = False
     fetch: bool = True
+    exempt: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ class ImageRules:
     entries: tuple[VerifyEntry, ...] = ()
     unmatched: Unmatched = Unmatched.ALLOW
     base_images: VerifyEntry | None = None
-    _judge: Callable[[ImageReference, bool], ImageJudgement] = field(init=False, repr=False, compare=False)
+    _judge: Callable[[ImageReference, bool, frozenset[Code]], ImageJudgement] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_judge", lru_cache(REMEMBERED_IMAGES)(self._judged))
@@ -122,37 +127,49 @@ class ImageRules:
         named += [repository.partition("/")[0] for repository in repositories]
         return frozenset(registry for registry in named if registry)
 
-    def judge(self, image: ImageReference, *, pinning: bool = False) -> ImageJudgement:
-        """The judgement of one image; with `pinning` a tag counts as the digest that it is about to be replaced by."""
-        return self._judge(image, pinning)
+    def judge(
+        self, image: ImageReference, *, pinning: bool = False, accepted: frozenset[Code] = _NO_CODES
+    ) -> ImageJudgement:
+        """The judgement of one image; with `pinning` a tag counts as the digest that it is about to be replaced by.
+
+        Findings with an `accepted` code are exempt.
+        """
+        return self._judge(image, pinning, accepted)
 
     def judge_digest(self, image: PinnedImage) -> tuple[Violation, ...]:
         """What is to be said once a tag was resolved: whether its digest is denied."""
         digest = str(image.digest)
         return (_digest_denied(str(image), digest),) if digest in self.deny_digests else ()
 
-    def _judged(self, image: ImageReference, pinning: bool) -> ImageJudgement:  # noqa: FBT001  positional for the cache
-        if refusal := self._refusal(image):
-            return ImageJudgement((refusal,), fetch=False)
+    def _judged(self, image: ImageReference, pinning: bool, accepted: frozenset[Code]) -> ImageJudgement:  # noqa: FBT001  positional for the cache
         tagged = image.digest is None
+        may_move = tagged and not pinning
         entries = tuple(entry for entry in self.entries if entry.speaks_about(image))
-        if finding := self._finding(image, entries, tag_refused=tagged and not pinning and self.tags is Tags.PINNED):
-            return ImageJudgement((finding,))
-        notices = (_may_move(str(image)),) if tagged and not pinning else ()
+        exempt: list[Violation] = []
+        for finding in self._refusals(image, entries, may_move=may_move):
+            if finding.code not in accepted:
+                fetch = finding.code is not Code.REGISTRY_NOT_ALLOWED
+                return ImageJudgement((finding,), fetch=fetch, exempt=tuple(exempt))
+            exempt.append(finding)
+        notices = [_may_move(str(image))] if may_move and self.tags is Tags.UNSAFE_RESOLVED else []
+        if Code.TAG_NOT_PINNED in accepted:
+            exempt, notices = [*exempt, *notices], []
         if self.base_images is not None:
             entries = (*entries, self.base_images)
-        return ImageJudgement(notices, entries, resolve=tagged and bool(entries or self.deny_digests))
+        resolve = tagged and bool(entries or self.deny_digests)
+        return ImageJudgement(tuple(notices), entries, resolve=resolve, exempt=tuple(exempt))
 
-    def _finding(
-        self, image: ImageReference, entries: tuple[VerifyEntry, ...], *, tag_refused: bool
-    ) -> Violation | None:
+    def _refusals(
+        self, image: ImageReference, entries: tuple[VerifyEntry, ...], *, may_move: bool
+    ) -> Iterator[Violation]:
+        if refusal := self._refusal(image):
+            yield refusal
         if image.digest is not None and image.digest in self.deny_digests:
-            return _digest_denied(str(image), image.digest)
-        if tag_refused:
-            return _not_pinned(str(image))
+            yield _digest_denied(str(image), image.digest)
+        if may_move and self.tags is Tags.PINNED:
+            yield _not_pinned(str(image))
         if not entries and self.unmatched is Unmatched.DENY:
-            return self._nobody_vouches(image)
-        return None
+            yield self._nobody_vouches(image)
 
     def _refusal(self, image: ImageReference) -> Violation | None:
         fix = "use an image that is allowed here, or ask the policy's owner to allow this one"
@@ -167,7 +184,7 @@ class ImageRules:
     def _nobody_vouches(self, image: ImageReference) -> Violation:
         names = ", ".join(entry.name for entry in self.entries[:_SHOWN_ENTRIES])
         more = len(self.entries) - _SHOWN_ENTRIES
-        known = f" (there are {names}{f' and {more} more' if more > 0 else ''})" if names else ""
+        known = f" (entries: {names}{f' and {more} more' if more > 0 else ''})" if names else ""
         return Violation(
             code=Code.IMAGE_UNMATCHED,
             path="",
@@ -181,7 +198,7 @@ def _digest_denied(image: str, digest: str) -> Violation:
     return Violation(
         code=Code.DIGEST_DENIED,
         path="",
-        message=f"{digest} is in images.denyDigests",
+        message=f"{digest} is in images.denyDigests, expected any other digest",
         fix="use another build of the image",
         image=image,
     )

@@ -47,6 +47,15 @@ class ViolationLine(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class ExemptedLine(msgspec.Struct, frozen=True, gc=False):
+    """One finding that an exemption accepts; `reason` is the exemption's."""
+
+    code: str
+    path: str
+    policy: str
+    reason: str
+
+
 class DecisionLine(msgspec.Struct, frozen=True, gc=False):
     """The whole line. The names of its keys are a contract with whoever searches logs."""
 
@@ -66,6 +75,7 @@ class DecisionLine(msgspec.Struct, frozen=True, gc=False):
     policies: tuple[str, ...]
     images: list[ImageLine]
     violations: list[ViolationLine]
+    exempted: list[ExemptedLine]
     duration_ms: float
     generation: str
     truncated: bool = False
@@ -84,7 +94,7 @@ class DecisionLog:
     def write(self, record: Record, seconds: float) -> None:
         """Log a decision that took so long. Belongs on the event loop."""
         encoded = b""
-        if len(record.images) <= MAX_LISTED and len(record.violations) <= MAX_LISTED:
+        if max(len(record.images), len(record.violations), len(record.exempted)) <= MAX_LISTED:
             encoded = lines.line(self._line(record, seconds))
         if not 0 < len(encoded) <= MAX_LINE_BYTES:
             encoded = lines.line(self._line(_cut(record), seconds, truncated=True))
@@ -122,6 +132,7 @@ class DecisionLog:
             record.policies,
             [ImageLine(each.reference, each.digest, each.verified, each.signers) for each in record.images],
             [ViolationLine(each.code, each.path, each.policy, each.mode, each.message) for each in record.violations],
+            [ExemptedLine(each.code, each.path, each.policy, each.exemption) for each in record.exempted],
             round(seconds * 1000, 3),
             record.generation,
             truncated,
@@ -141,6 +152,7 @@ def _cut(record: Record) -> Record:
         policies=record.policies[:MAX_ITEMS],
         images=tuple(_cut_image(each) for each in record.images[:MAX_ITEMS]),
         violations=tuple(_cut_violation(each) for each in record.violations[:MAX_ITEMS]),
+        exempted=tuple(_cut_violation(each) for each in record.exempted[:MAX_ITEMS]),
     )
 
 
@@ -150,7 +162,8 @@ def _cut_image(image: ImageResult) -> ImageResult:
 
 
 def _cut_violation(violation: Violation) -> Violation:
-    return msgspec.structs.replace(violation, path=_short(violation.path), message=_short(violation.message))
+    path, message, exemption = map(_short, (violation.path, violation.message, violation.exemption))
+    return msgspec.structs.replace(violation, path=path, message=message, exemption=exemption)
 
 
 def _short(text: str) -> str:
