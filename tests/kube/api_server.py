@@ -45,17 +45,18 @@ async def serving(objects: FakeObjects, folder: Path) -> AsyncIterator[Path]:
     application = web.Application()
     application.router.add_get("/{path:.*}", objects.handle)
     async with TestServer(application) as server:
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(
-            json.dumps(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": "c",
-                    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                    "clusters": [{"name": "c", "cluster": {"server": str(server.make_url("/")).rstrip("/")}}],
-                    "users": [{"name": "u", "user": {"token": "t-1"}}],
-                }
-            )
-        )
-        yield kubeconfig
+        yield kubeconfig_for(str(server.make_url("/")).rstrip("/"), folder)
+
+
+def kubeconfig_for(server: str, folder: Path) -> Path:
+    """A kubeconfig in the folder that leads to the server."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t-1"}}],
+    }
+    (folder / "kubeconfig").write_text(json.dumps(content))
+    return folder / "kubeconfig"

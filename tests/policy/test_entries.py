@@ -206,7 +206,7 @@ def test_base_images_make_no_image_one_that_an_entry_speaks_about() -> None:
     text = tweaked('images: ["registry.example.com/**"]', 'images: ["registry.example.com/app"]', ATTESTED)
     judgement = rules(text).judge(parse(f"registry.example.com/other@{DIGEST}"))
     assert (judgement.violations[0].code, judgement.entries) == ("IMAGE_UNMATCHED", ())
-    assert "(there are our-images)" in judgement.violations[0].message
+    assert "(entries: our-images)" in judgement.violations[0].message
 
 
 def test_base_images_are_asked_for_where_no_entry_speaks_about_an_image_that_may_run() -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policy.writing import FILES, faults, reader
-from webhook import __version__
 from webhook.policy.book import Book, Policy
 from webhook.policy.compile import compiled
 from webhook.policy.compile_trust_root import trust_root_source
@@ -37,15 +36,9 @@ def leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, Any]]:
         yield path, value
 
 
-def test_its_faults_are_those_of_missing_engines_alone() -> None:
-    assert faults(EVERY_FIELD) == [
-        f"policies/prod.yaml:{place}: not supported by tidewaiter {__version__}"
-        for place in (
-            "34: spec.images.authorities[3].key.secretRef",
-            "57: spec.containers.podSecurity",
-            "58: spec.exemptions",
-        )
-    ]
+def test_its_only_fault_is_that_there_is_no_cluster_with_secrets() -> None:
+    place = "policies/prod.yaml:34: spec.images.authorities[3].key.secretRef"
+    assert faults(EVERY_FIELD) == [f"{place}: cannot be read: only policies of the cluster may name Secrets"]
 
 
 @pytest.mark.parametrize("kind", range(len(SECTIONS)))
@@ -69,9 +62,10 @@ NOT_SAID = {
     "kind": "one value",
     "metadata.labels.team": "not read",
     'metadata.annotations["example.com/owner"]': "not read",
-    "spec.images.authorities[3].name": "its engine is missing",
-    "spec.images.authorities[3].key.secretRef.name": "its engine is missing",
-    "spec.images.authorities[3].key.secretRef.key": "its engine is missing",
+    "spec.containers.automountServiceAccountToken": "one value",
+    "spec.images.authorities[3].name": "in policies of the cluster alone",
+    "spec.images.authorities[3].key.secretRef.name": "in policies of the cluster alone",
+    "spec.images.authorities[3].key.secretRef.key": "in policies of the cluster alone",
 }
 """Fields that are not part of what is decided, and why."""
 
@@ -136,6 +130,26 @@ OTHERWISE: dict[str, Any] = {
     "spec.containers.readOnlyRootFilesystem": False,
     "spec.containers.podSecurity.level": "baseline",
     "spec.containers.podSecurity.version": "v1.30",
+    "spec.containers.requiredLimits[0]": "cpu",
+    "spec.containers.requiredLimits[1]": "hugepages-2Mi",
+    "spec.containers.requiredProbes[0]": "startup",
+    "spec.containers.requiredProbes[1]": "startup",
+    "spec.containers.requiredLabels[0].key": "app.kubernetes.io/part-of",
+    "spec.containers.requiredLabels[1].key": "tier",
+    "spec.containers.requiredLabels[1].values[0]": "green",
+    "spec.containers.requiredLabels[1].values[1]": "green",
+    "spec.containers.denyLatestTag": False,
+    "spec.containers.allowedImagePullPolicies[0]": "Never",
+    "spec.containers.allowedImagePullPolicies[1]": "Never",
+    "spec.containers.allowedVolumeTypes[0]": "secret",
+    "spec.containers.allowedVolumeTypes[1]": "secret",
+    "spec.containers.allowedVolumeTypes[2]": "secret",
+    "spec.containers.allowedCSIDrivers[0]": "csi.example.com",
+    "spec.containers.allowedHostPorts[0].min": 8001,
+    "spec.containers.allowedHostPorts[0].max": 8081,
+    "spec.containers.allowedRuntimeClasses[0]": "kata",
+    "spec.containers.allowedPriorityClasses[0]": "low",
+    "spec.containers.allowedPriorityClasses[1]": "low",
     "spec.exemptions[0].reason": "OPS-18",
     "spec.exemptions[0].expires": "2027-01-02T00:00:00Z",
     "spec.exemptions[0].codes[0]": "RUN_AS_NON_ROOT",

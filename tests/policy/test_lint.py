@@ -1,5 +1,7 @@
 """What is legal and weak."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from webhook.policy.allowlist import Pattern
 from webhook.policy.documents import Fault
 from webhook.policy.lint import lint, overlap
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def notices(text: str) -> list[str]:
-    return [str(notice) for notice in lint([written(text)])]
+    return [str(notice) for notice in lint([written(text)], NOW)]
 
 
 def test_nothing_is_to_be_said_about_the_valid_policy() -> None:
@@ -155,7 +159,7 @@ def test_notices_are_no_faults_and_stand_in_the_order_of_lines() -> None:
     text = tweaked("onError: Deny", "onError: Allow").replace("tags: Pinned", "tags: UnsafeResolved")
     text = text.replace('include: ["prod-*"]', 'include: ["*"]')
     collection = collected(text, of_images("{}", name="q"))
-    found = lint(collection.policies)
+    found = lint(collection.policies, NOW)
     assert collection.faults == []
     assert [notice.line for notice in found] == [10, 15, 20, 45]
     assert all(isinstance(notice, Fault) for notice in found)

@@ -2,12 +2,13 @@
 
 import pytest
 
+from tests.policy.test_lint import NOW
 from tests.policy.writing import ATTESTED, of_images, tweaked, written
 from webhook.policy.lint import lint
 
 
 def notices(text: str) -> list[str]:
-    return [str(notice).removeprefix("policies/prod.yaml:") for notice in lint([written(text)])]
+    return [str(notice).removeprefix("policies/prod.yaml:") for notice in lint([written(text)], NOW)]
 
 
 GITHUB = "https://token.actions.githubusercontent.com"

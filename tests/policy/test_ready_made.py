@@ -1,5 +1,6 @@
 """The policies of `deploy/policies` can be used as they are."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from webhook.verdict import Mode
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "policies"
 FILES = sorted(FOLDER.iterdir())
+WRITTEN = datetime(2026, 12, 1, tzinfo=UTC)
+"""Exemptions end one day."""
 
 
 def test_there_are_ready_made_policies() -> None:
@@ -22,9 +25,11 @@ def test_there_are_ready_made_policies() -> None:
         "attestations.yaml",
         "audit-first.yaml",
         "containers.yaml",
+        "exemptions.yaml",
         "keyless.yaml",
         "registries.yaml",
         "signed-images.yaml",
+        "workloads.yaml",
     ]
 
 
@@ -41,15 +46,17 @@ def test_a_ready_made_policy_says_what_it_is_for(file: Path) -> None:
 
 def test_all_ready_made_policies_load_together_and_none_is_weak() -> None:
     collection = policy_files.read([FOLDER])
-    assert lint(collection.policies) == ()
+    assert lint(collection.policies, WRITTEN) == ()
     modes = {policy.name: policy.mode for policy in collection.book("deploy/policies").policies}
     assert modes == {
         "attestations": Mode.ENFORCE,
         "audit-first": Mode.AUDIT,
         "containers": Mode.ENFORCE,
+        "exemptions": Mode.ENFORCE,
         "keyless": Mode.ENFORCE,
         "registries": Mode.ENFORCE,
         "signed-images": Mode.ENFORCE,
+        "workloads": Mode.WARN,
     }
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from webhook.policy import reference
-from webhook.policy.unsupported import UNSUPPORTED
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy-reference.md"
 
@@ -34,11 +33,6 @@ def test_the_page_is_written_by_the_command_that_it_names(capsys: pytest.Capture
 def test_every_row_has_a_type_what_absence_means_and_a_meaning() -> None:
     assert len(rows()) > 85
     assert [path for path, row in rows().items() if len(row) != 4 or not all(row)] == []
-
-
-def test_every_unsupported_field_is_marked_and_no_other() -> None:
-    marked = {path for path, row in rows().items() if "Not supported by this version" in row[3]}
-    assert marked == set(UNSUPPORTED)
 
 
 @pytest.mark.parametrize(

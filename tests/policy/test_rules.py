@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.policy.writing import DIGEST, KEY, VALID, book, of_images, policy, tweaked
-from webhook.checks.rules import ContainerRules
+from tests.policy.writing import DIGEST, KEY, VALID, book, of_images, of_match, policy, tweaked
+from webhook.checks.rules import ContainerRules, LabelRule, PodSecurity, PortRange
 from webhook.codes import Code
 from webhook.images import Digest, ImageReference, PinnedImage, parse
 from webhook.policy.rules import ImageJudgement, ImageRules, Unmatched
@@ -62,7 +62,7 @@ FINDINGS = [
         f'denyDigests: ["{DIGEST}"]',
         f"ghcr.io/acme/app:1.4@{DIGEST}",
         Code.DIGEST_DENIED,
-        f"{DIGEST} is in images.denyDigests",
+        f"{DIGEST} is in images.denyDigests, expected any other digest",
         "use another build of the image",
     ),
     (
@@ -77,7 +77,7 @@ FINDINGS = [
         f"ghcr.io/other/app@{OTHER}",
         Code.IMAGE_UNMATCHED,
         (
-            "ghcr.io/other/app matches no entry of images.verify (there are ours, apps), "
+            "ghcr.io/other/app matches no entry of images.verify (entries: ours, apps), "
             "expected one that says who must sign it"
         ),
         "use an image that an entry speaks about, or ask the policy's owner for one",
@@ -112,7 +112,7 @@ def test_only_what_the_allowlist_refuses_may_not_be_fetched(
 def test_of_many_entries_the_first_are_named() -> None:
     entries = ", ".join(f"{{name: e{n}, images: [ghcr.io/a{n}/**], signatures: {{}}}}" for n in range(5))
     violation = only(judged(f"{AUTHORITIES}, verify: [{entries}]", f"quay.io/a@{OTHER}"))
-    assert "(there are e0, e1, e2 and 2 more)" in violation.message
+    assert "(entries: e0, e1, e2 and 2 more)" in violation.message
 
 
 EVERYTHING_WRONG = (
@@ -217,7 +217,7 @@ def test_a_resolved_digest_can_still_be_denied() -> None:
         Violation(
             code=Code.DIGEST_DENIED,
             path="",
-            message=f"{DIGEST} is in images.denyDigests",
+            message=f"{DIGEST} is in images.denyDigests, expected any other digest",
             fix="use another build of the image",
             image=f"ghcr.io/acme/app@{DIGEST}",
         ),
@@ -319,6 +319,52 @@ CONTAINERS = [
     ),
     ("{allowAddedCapabilities: [CHOWN]}", ContainerRules(allow_added_capabilities=("CHOWN",)), 1),
     ("{readOnlyRootFilesystem: true, runAsNonRoot: false}", ContainerRules(read_only_root_filesystem=True), 1),
+    ("{podSecurity: {level: restricted}}", ContainerRules(pod_security=PodSecurity("restricted")), 1),
+    (
+        "{podSecurity: {level: baseline, version: v1.30}}",
+        ContainerRules(pod_security=PodSecurity("baseline", 30)),
+        1,
+    ),
+    ("{podSecurity: {level: baseline, version: v1.0}}", ContainerRules(pod_security=PodSecurity("baseline", 0)), 1),
+    (
+        "{podSecurity: {level: restricted, version: v1.99}}",
+        ContainerRules(pod_security=PodSecurity("restricted", 99)),
+        1,
+    ),
+    ("{podSecurity: {level: privileged}}", ContainerRules(pod_security=PodSecurity("privileged")), 0),
+    (
+        "{requiredLimits: [cpu], requiredProbes: [startup], requiredLabels: [{key: a}, {key: b, values: [c]}]}",
+        ContainerRules(
+            required_limits=("cpu",),
+            required_probes=("startup",),
+            required_labels=(LabelRule("a"), LabelRule("b", ("c",))),
+        ),
+        3,
+    ),
+    (
+        "{denyLatestTag: true, allowedImagePullPolicies: [Always], automountServiceAccountToken: false}",
+        ContainerRules(
+            deny_latest_tag=True,
+            unreadable_images_told=True,
+            allowed_image_pull_policies=("Always",),
+            deny_service_account_token=True,
+        ),
+        3,
+    ),
+    (
+        "{allowedVolumeTypes: [csi], allowedCSIDrivers: [CSI.example.com], allowedHostPorts: [{min: 1, max: 65535}]}",
+        ContainerRules(
+            allowed_volume_types=("csi",),
+            allowed_csi_drivers=("CSI.example.com",),
+            allowed_host_ports=(PortRange(1, 65535),),
+        ),
+        3,
+    ),
+    (
+        '{allowedRuntimeClasses: [gvisor, ""], allowedPriorityClasses: [""]}',
+        ContainerRules(allowed_runtime_classes=("gvisor", ""), allowed_priority_classes=("",)),
+        1,
+    ),
 ]
 
 
@@ -327,6 +373,11 @@ def test_rules_about_containers_enable_their_checks(containers: str, expected: C
     compiled = policy(of_images("{}") + f"  containers: {containers}\n")
     assert compiled.rules == expected
     assert len(compiled.checks) == checks
+
+
+def test_a_policy_without_rules_about_images_tells_of_unreadable_ones_where_it_looks_at_their_tags() -> None:
+    text = of_match("p").replace("runAsNonRoot: true", "denyLatestTag: true")
+    assert policy(text).rules == ContainerRules(deny_latest_tag=True)
 
 
 def test_a_policy_has_the_mode_and_the_failure_mode_that_it_says() -> None:

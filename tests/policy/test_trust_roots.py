@@ -198,9 +198,8 @@ def test_a_trust_root_may_stand_behind_the_policies_that_name_it_or_before() -> 
 
 def test_a_policy_names_no_trust_root_that_is_not_there() -> None:
     policy = ATTESTED.partition("---\n")[0]
-    assert faults(policy) == [
-        'policies/prod.yaml:21: spec.images.authorities[1].trustRoot: unknown trust root "private"'
-    ]
+    unknown = 'policies/prod.yaml:21: spec.images.authorities[1].trustRoot: unknown trust root "private"'
+    assert faults(policy) == [f"{unknown}; a TrustRoot document or --trust-root NAME=FILE gives one"]
     assert collected(policy, given=["private"]).book("x").needed_trust_roots == {"private", "public-good"}
 
 

@@ -21,6 +21,16 @@ class Connection:
                 self._api = await self._client()
             return self._api
 
+    async def custom_objects(self) -> Any:
+        """The client's `CustomObjectsApi`. Raises whatever the client raises where there is no cluster to ask."""
+        core = await self.core()
+        return importlib.import_module("kubernetes.aio.client").CustomObjectsApi(core.api_client)
+
+    async def authorization(self) -> Any:
+        """The client's `AuthorizationV1Api`. Raises whatever the client raises where there is no cluster to ask."""
+        core = await self.core()
+        return importlib.import_module("kubernetes.aio.client").AuthorizationV1Api(core.api_client)
+
     async def _client(self) -> Any:
         client, config = await asyncio.to_thread(_load)
         if self._kubeconfig is None:
@@ -38,5 +48,5 @@ class Connection:
 def _load() -> tuple[Any, Any]:
     """The client's modules; it loads most of itself only when its classes are first named."""
     client = importlib.import_module("kubernetes.aio.client")
-    _ = client.CoreV1Api, client.ApiClient
+    _ = client.CoreV1Api, client.CustomObjectsApi, client.ApiClient
     return client, importlib.import_module("kubernetes.aio.config")

@@ -65,7 +65,7 @@ class ClusterNamespaces:
             await self._connection.core()
         except Exception as error:  # whatever the client raises, there is nobody to ask
             raise ConfigurationError(
-                f"a policy selects namespaces by label, and there is no cluster to ask ({type(error).__name__})"
+                f"labels of namespaces are needed, and there is no cluster to ask ({type(error).__name__})"
             ) from error
 
     async def _read(self, namespace: str) -> Mapping[str, str]:

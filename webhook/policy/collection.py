@@ -1,6 +1,7 @@
 """Policies and trust roots gathered out of files into a book, or every fault of all of them."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from webhook.policy import documents
@@ -16,6 +17,7 @@ from webhook.policy.trust_roots import TrustRootSource
 from webhook.policy.validation import validated
 from webhook.signatures.authorities import PUBLIC_GOOD
 
+GIVE_ONE = "; a TrustRoot document or --trust-root NAME=FILE gives one"
 _CALLED = {KIND: "policy", TRUST_ROOT: "trust root"}
 
 
@@ -84,13 +86,18 @@ class Collection:
     def _unknown_trust_roots(self) -> Iterator[Fault]:
         """Which can be told only when all files were read."""
         for written in self.policies:
-            images = written.model.spec.images
-            for index, authority in enumerate((images.authorities if images else None) or ()):
-                name = authority.trust_root
-                if name is not None and name not in self._named:
-                    path = ("spec", "images", "authorities", index, "trustRoot")
-                    message = f"unknown trust root {shown(name)}{did_you_mean(name, sorted(self._named))}"
-                    yield written.document.fault(path, message)
+            yield from unknown_trust_roots(written, self._named)
+
+
+def unknown_trust_roots(written: Written, named: AbstractSet[str]) -> Iterator[Fault]:
+    """A fault for each authority whose trust root is none of those `named`."""
+    images = written.model.spec.images
+    for index, authority in enumerate((images.authorities if images else None) or ()):
+        name = authority.trust_root
+        if name is not None and name not in named:
+            near = did_you_mean(name, sorted(named))
+            path = ("spec", "images", "authorities", index, "trustRoot")
+            yield written.document.fault(path, f"unknown trust root {shown(name)}{near or GIVE_ONE}")
 
 
 def _names_of_trust_roots(document: Document) -> Iterator[str]:

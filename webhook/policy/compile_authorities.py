@@ -7,7 +7,7 @@ from webhook.policy.documents import Document, Fault, FaultsError
 from webhook.policy.model_authorities import Authority as WrittenAuthority
 from webhook.policy.model_authorities import Demand, Key, Keyless
 from webhook.policy.model_images import Images
-from webhook.policy.named_files import NamedFileError, ReadFile, content_of
+from webhook.policy.named_files import NamedFileError, ReadFile, ReadSecret, content_of, no_secret, secret_of
 from webhook.signatures.authorities import (
     KEYLESS_PROOFS,
     NO_PROOFS,
@@ -21,7 +21,9 @@ from webhook.signatures.keys import KeyFaultError, PublicKey
 from webhook.signatures.trust import Proofs
 
 
-def compiled_authorities(document: Document, images: Images | None, read_file: ReadFile) -> dict[str, Authority]:
+def compiled_authorities(
+    document: Document, images: Images | None, read_file: ReadFile, read_secret: ReadSecret = no_secret
+) -> dict[str, Authority]:
     """The authorities of a policy by name, in its order. Raises `FaultsError`.
 
     One key or one identity under two names is a fault, for it could vouch twice.
@@ -32,9 +34,9 @@ def compiled_authorities(document: Document, images: Images | None, read_file: R
     for index, written in enumerate((images.authorities if images else None) or ()):
         path = ("spec", "images", "authorities", index)
         try:
-            authority = _authority(written, read_file)
+            authority = _authority(written, read_file, read_secret)
         except (KeyFaultError, NamedFileError) as error:
-            faults.append(document.fault((*path, "key", "file"), str(error)))
+            faults.append(document.fault((*path, "key", _source(written)), str(error)))
             continue
         section, what, who = _who(authority)
         if who in names:
@@ -53,17 +55,25 @@ def _who(authority: Authority) -> tuple[str, str, PublicKey | Identity]:
     return "keyless", "identity", authority.identity
 
 
-def _authority(written: WrittenAuthority, read_file: ReadFile) -> Authority:
+def _source(written: WrittenAuthority) -> str:
+    """The field that says where its key is read from."""
+    return "file" if written.key is None or written.key.secret_ref is None else "secretRef"
+
+
+def _authority(written: WrittenAuthority, read_file: ReadFile, read_secret: ReadSecret) -> Authority:
     vouches: tuple[Key | Keyless | None, ...] = (written.key, written.keyless)
     who = next(one for one in vouches if one is not None)
     if isinstance(who, Key):
-        return KeyAuthority(written.name, _public_key(who, read_file), *_terms(written, NO_PROOFS))
+        return KeyAuthority(written.name, _public_key(who, read_file, read_secret), *_terms(written, NO_PROOFS))
     return KeylessAuthority(written.name, _identity(who), *_terms(written, KEYLESS_PROOFS))
 
 
-def _public_key(written: Key, read_file: ReadFile) -> PublicKey:
+def _public_key(written: Key, read_file: ReadFile, read_secret: ReadSecret) -> PublicKey:
     if written.pem is not None:
         return PublicKey.from_pem(written.pem)
+    if written.secret_ref is not None:
+        secret = secret_of(written.secret_ref.name, written.secret_ref.key, read_secret)
+        return PublicKey.from_pem(secret.decode("ascii", "replace"))
     return PublicKey.from_pem(content_of(written.file or "", read_file).decode("ascii", "replace"))
 
 

@@ -1,6 +1,6 @@
 """A document into the model of its kind, or all of its faults with their lines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
@@ -8,8 +8,7 @@ from webhook.policy.documents import Document, Fault, FaultsError
 from webhook.policy.model import API_VERSION, KIND, ClusterPodPolicy
 from webhook.policy.model_trust_root import KIND as TRUST_ROOT
 from webhook.policy.model_trust_root import TrustRoot
-from webhook.policy.part import Finding, did_you_mean, findings_of, shown
-from webhook.policy.unsupported import MESSAGE, unsupported
+from webhook.policy.part import did_you_mean, findings_of, shown
 
 KINDS: dict[str, type[ClusterPodPolicy | TrustRoot]] = {KIND: ClusterPodPolicy, TRUST_ROOT: TrustRoot}
 """What may stand in a file of policies."""
@@ -22,20 +21,11 @@ def validated(document: Document) -> ClusterPodPolicy | TrustRoot:
         near = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
         message = f"expected {KIND} or {TRUST_ROOT} ({API_VERSION}), found {shown(kind)}{near}"
         raise FaultsError((document.fault(("kind",), message),))
-    model: ClusterPodPolicy | TrustRoot | None = None
-    findings = list(_unsupported(document)) if kind == KIND else []
     try:
-        model = KINDS[kind].model_validate(document.value)
+        return KINDS[kind].model_validate(document.value)
     except ValidationError as error:
-        findings = [*findings_of(error), *findings]
-    if model is None or findings:
-        raise FaultsError(in_order(document.fault(path, message) for path, message in findings))
-    return model
-
-
-def _unsupported(document: Document) -> Iterator[Finding]:
-    for path in unsupported(document.value):
-        yield path, MESSAGE
+        findings = findings_of(error)
+    raise FaultsError(in_order(document.fault(path, message) for path, message in findings))
 
 
 def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
