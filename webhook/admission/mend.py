@@ -9,16 +9,24 @@ _FIXES = {
     Code.REGISTRY_UNAVAILABLE: "retry; if it stays, ask the cluster's administrators whether the registry is reachable",
     Code.REGISTRY_RATE_LIMITED: "retry in a minute",
     Code.TOO_MANY_VERIFICATIONS: "retry in some seconds",
-    Code.VERIFICATION_TIMED_OUT: "retry: the verification goes on",
-    Code.ADDRESS_NOT_ALLOWED: "name the registry literally in images.allow, or start tidewaiter with --allow-address",
+    Code.VERIFICATION_TIMED_OUT: "retry in some seconds: the verification goes on",
+    Code.ADDRESS_NOT_ALLOWED: "check the registry's name, or ask the cluster's administrators to allow its address: by "
+    "the registry's literal name in images.allow, or with --allow-address",
     Code.CREDENTIALS_MISSING: "ask the cluster's administrators to give tidewaiter credentials for this registry",
     Code.CREDENTIALS_REFUSED: "ask the cluster's administrators to renew tidewaiter's credentials for this registry",
+    Code.CREDENTIALS_UNAVAILABLE: "retry; if it stays, check the pod's imagePullSecrets, or ask the cluster's "
+    "administrators about tidewaiter's credential providers; its log has the reason",
     Code.TRUST_ROOT_UNAVAILABLE: "ask the administrators about tidewaiter's trust roots; its log has the reason",
     Code.VULNERABLE: "update what is named, rebuild and scan the image, or ask the policy's owner for an allowance",
-    Code.CONDITION_FALSE: "make the image as the condition says, or ask the policy's owner about it",
-    Code.BASE_IMAGE_NOT_ALLOWED: "build on a base image that is allowed, and sign provenance of the build",
+    Code.CONDITION_FALSE: "build or attest the image so that the condition holds, or ask the policy's owner about it",
+    Code.BASE_IMAGE_NOT_ALLOWED: "build on a base image that is allowed, and prove it by annotations, or by "
+    "provenance where that counts",
     Code.IMAGE_NOT_FOUND: "check the name and push the image",
-    Code.REGISTRY_RESPONSE_INVALID: "push the image again with a current tool; the registry's answer cannot be used",
+    Code.REGISTRY_RESPONSE_INVALID: "retry; if it stays, push the image again with a current tool, or ask who "
+    "runs the registry",
+    Code.REFERENCE_INVALID: "write the image as REGISTRY/NAME:TAG, REGISTRY/NAME@DIGEST or both",
+    Code.OBJECT_INVALID: "change the object as this says, and send it again",
+    Code.INTERNAL_ERROR: "retry; if it stays, tell the cluster's administrators the request's id, which is in the log",
 }
 
 

@@ -13,11 +13,9 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import cast
 
-import msgspec
 from aiohttp import hdrs, web
 
-from webhook.admission import review
-from webhook.admission.review import Answer, Record, ReviewError
+from webhook.admission.review import Answer, ReviewError
 from webhook.codes import Code
 from webhook.server import answers, deadline
 from webhook.server.answers import Heads, JsonAnswer
@@ -25,14 +23,12 @@ from webhook.server.bodies import OVERHEAD, Bodies, Peer
 from webhook.server.connection import Connection
 from webhook.server.decision_log import DecisionLog
 from webhook.server.metrics import Metrics
-from webhook.server.ports import Reviews
+from webhook.server.routes import Route, Routes
 from webhook.server.settings import Limits
-from webhook.verdict import Mode, Verdict, Violation
+from webhook.verdict import Mode, Violation
 
 _log = logging.getLogger(__name__)
 
-VALIDATE = "/validate"
-PIN = "/pin"
 JSON = "application/json"
 TOO_MANY = "too many reviews at once"
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -48,29 +44,14 @@ class Refusal(Exception):  # noqa: N818 - no error of ours: an answer to a reque
         self.headers = headers
 
 
-class _Uid(msgspec.Struct):
-    uid: str
-
-
-class _UidReview(msgspec.Struct):
-    request: _Uid
-
-
 class Admission:
-    """Handles `POST /validate`, and `POST /pin` by `pins`. While `draining`, each answer ends its connection."""
+    """Handles `POST` requests by the route of their path. While `draining`, each answer ends its connection."""
 
     def __init__(
-        self,
-        reviews: Reviews,
-        numbers: Metrics,
-        log: DecisionLog,
-        limits: Limits,
-        *,
-        audit: bool = False,
-        pins: Reviews | None = None,
+        self, routes: Routes, numbers: Metrics, log: DecisionLog, limits: Limits, *, audit: bool = False
     ) -> None:
         self.draining = False
-        self._reviews = {VALIDATE: reviews} if pins is None else {VALIDATE: reviews, PIN: pins}
+        self._routes = routes
         self._metrics = numbers
         self._decisions = log
         self._limits = limits
@@ -103,16 +84,16 @@ class Admission:
 
     async def _decide(self, request: web.BaseRequest, connection: Connection, started: float) -> web.StreamResponse:
         path, budget = _target(request.raw_path)
-        reviews = self._reviews.get(path)
+        route = self._routes.get(path)
         headers = request.headers
         if (
-            reviews is None
+            route is None
             or request.method != hdrs.METH_POST
             or headers.get(hdrs.CONTENT_TYPE) != JSON
             or hdrs.CONTENT_ENCODING in headers
             or not connection.permitted
         ):
-            reviews = _checked(request, connection, reviews)
+            route = _checked(request, connection, route)
         complete = request.content.is_eof()
         size = request.content.total_bytes if complete else self._declared(request)
         if size > self._limits.body:
@@ -120,21 +101,21 @@ class Admission:
         peer = connection.peer
         charge = size + OVERHEAD
         if not self._bodies.take(peer, charge) and not await self._room(peer, charge, budget):
-            return self._unjudged(request, started)
+            return self._unjudged(route, request, started)
         try:
             body = request.content.read_nowait() if complete else await self._read(request)
-            return await self._answer(reviews, body, budget, started)
+            return await self._answer(route, body, budget, started)
         finally:
             self._bodies.give(peer, charge)
 
-    async def _answer(self, reviews: Reviews, body: bytes, budget: float, started: float) -> web.StreamResponse:
+    async def _answer(self, route: Route, body: bytes, budget: float, started: float) -> web.StreamResponse:
         left = max(0.0, budget - (perf_counter() - started))
         try:
-            answer = await reviews.review(body, left)
+            answer = await route.reviews.review(body, left)
         except ReviewError as error:
             raise Refusal(400, str(error)) from error
-        except Exception:  # noqa: BLE001 - whatever went wrong, a request that can be named gets a decision
-            answer = self._last_resort(body, harmless=self._audit or reviews is not self._reviews[VALIDATE])
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, a request that can be named gets a decision
+            answer = self._last_resort(route, body, error)
         return self._send(answer, started)
 
     def _send(self, answer: Answer, started: float) -> web.StreamResponse:
@@ -161,16 +142,15 @@ class Admission:
             raise Refusal(503, TOO_MANY, {hdrs.RETRY_AFTER: "1"})
         return False
 
-    def _unjudged(self, request: web.BaseRequest, started: float) -> web.StreamResponse:
+    def _unjudged(self, route: Route, request: web.BaseRequest, started: float) -> web.StreamResponse:
         """Let a request pass that there is no room to judge: an audit stands in nobody's way.
 
         There is no room either for a body that is still on its way, and without it no answer.
         """
         if not request.content.is_eof():
             raise Refusal(429, TOO_MANY)
-        uid = _uid(request.content.read_nowait())
         found = Violation(code=Code.TOO_MANY_VERIFICATIONS, path="", message=f"not judged: {TOO_MANY}", mode=Mode.AUDIT)
-        return self._send(self._undecided(uid, found), started)
+        return self._send(self._undecided(route, request.content.read_nowait(), found), started)
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         """The body, as it comes in. A client that asked leave to send it gets it (RFC 9110, 10.1.1)."""
@@ -189,38 +169,24 @@ class Admission:
             raise Refusal(400, "the body is incomplete") from None
         return bytes(body)
 
-    def _last_resort(self, body: bytes, *, harmless: bool) -> Answer:
-        """A decision without a reviewer: no, or yes where that is harmless. It logs the exception it is called for.
-
-        It is harmless in audit mode, and as the answer to `/pin`, after which `/validate` is asked.
-        """
-        uid = _uid(body)
-        _log.exception("request %s failed outside of its reviewer", uid)
-        mode = Mode.AUDIT if harmless else Mode.ENFORCE
+    def _last_resort(self, route: Route, body: bytes, error: Exception) -> Answer:
+        """A decision without a reviewer: no, or yes where that is harmless. It logs the error it is called for."""
+        mode = Mode.AUDIT if self._audit or route.harmless else Mode.ENFORCE
         found = Violation(code=Code.INTERNAL_ERROR, path="", message="tidewaiter failed; its log has why", mode=mode)
-        return self._undecided(uid, found)
+        uid = None
+        try:
+            answer = self._undecided(route, body, found)
+            uid = answer.record.uid
+        finally:
+            _log.error("request %s failed outside of its reviewer", uid, exc_info=error)
+        return answer
 
-    def _undecided(self, uid: str | None, found: Violation) -> Answer:
-        """The answer to a request of which nothing is known but its uid. Raises `Refusal` where not even that is."""
-        if uid is None:
-            raise Refusal(400, "the body is not an AdmissionReview")
-        verdict = Verdict(violations=(found,))
-        return Answer(
-            review.allow(uid) if verdict.allowed else review.deny(uid, verdict, {}, 500, "InternalError"),
-            Record(
-                uid=uid,
-                decision="allow" if verdict.allowed else "error",
-                mode="audit" if self._audit else "policy",
-                user="",
-                namespace="",
-                kind="",
-                name="",
-                operation="",
-                dry_run=False,
-                would_deny=self._audit,
-                violations=verdict.violations,
-            ),
-        )
+    def _undecided(self, route: Route, body: bytes, found: Violation) -> Answer:
+        """The route's own answer. Raises `Refusal` where the body is not even a review."""
+        try:
+            return route.undecided(body, found, audit=self._audit)
+        except ReviewError as error:
+            raise Refusal(400, str(error)) from error
 
     def _refuse(self, refusal: Refusal, *, unread: bool) -> web.Response:
         """The answer; a connection with the rest of a body on its way is of no use any more."""
@@ -238,11 +204,11 @@ def _target(target: str) -> tuple[str, float]:
     return path, deadline.budget(query)
 
 
-def _checked(request: web.BaseRequest, connection: Connection, reviews: Reviews | None) -> Reviews:
+def _checked(request: web.BaseRequest, connection: Connection, route: Route | None) -> Route:
     """Who answers the request, when its head is as it must be after all. Raises `Refusal`."""
     if not connection.permitted:
         raise Refusal(403, "the client's certificate bears none of the accepted names")
-    if reviews is None:
+    if route is None:
         raise Refusal(404, "not found")
     if request.method != hdrs.METH_POST:
         raise Refusal(405, "method not allowed", {hdrs.ALLOW: hdrs.METH_POST})
@@ -250,12 +216,4 @@ def _checked(request: web.BaseRequest, connection: Connection, reviews: Reviews 
         raise Refusal(415, f"expected Content-Type: {JSON}")
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Refusal(415, "expected no Content-Encoding")
-    return reviews
-
-
-def _uid(body: bytes) -> str | None:
-    """The uid of the request in a review; None where there is none."""
-    try:
-        return msgspec.json.decode(body, type=_UidReview).request.uid
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
+    return route
