@@ -11,7 +11,7 @@ LOCK   := $(RUN) uv pip compile -q --universal --generate-hashes --no-strip-extr
 # pip takes a pin with extras for none of the package by itself, which others need: such a pin stands twice.
 BARE   := function put() { printf "%s", pin; if (sub(/\[[^]]*\]==/, "==", pin)) printf "%s", pin; pin = "" } \
           /^[a-z0-9]/ { put() } { pin = pin $$0 "\n" } END { put() }
-CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/objects.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
+CORE   := webhook/images.py,webhook/verdict.py,webhook/pods.py,webhook/workload_kinds.py,webhook/objects.py,webhook/codes.py,webhook/policy/*,webhook/checks/*,webhook/signatures/*,webhook/admission/*
 
 demo: $(VENV)/.run  ## one registry, one webhook, nine pods: what is admitted and why
 	@$(RUN) webhook demo

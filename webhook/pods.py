@@ -205,8 +205,10 @@ def _volume(spec: Mapping[str, Any], path: str) -> Volume:
 
 
 def _pull_secrets(references: Iterable[LocalObjectReference]) -> tuple[str, ...]:
-    """Each name once. One that is empty names no Secret, and stands for the pod's own list all the same: the service
-    account's names are taken where there is none (`plugin/pkg/admission/serviceaccount`, Admit)."""
+    """Each name once. One that is empty names no Secret, and is a list of the pod's own all the same.
+
+    The service account's names are taken where there is none (`plugin/pkg/admission/serviceaccount`, Admit).
+    """
     return tuple(dict.fromkeys(each.name or "" for each in references))
 
 

@@ -58,8 +58,9 @@ async def verification(registry: FakeRegistry, trust: FakeTrustRoots, clock: Fak
 
 
 @pytest.fixture
-def decider(verification: Verification) -> Deciders:
+def decider(verification: Verification, clock: FakeClock) -> Deciders:
     def make(*texts: str, labels: Mapping[str, Mapping[str, str]] | None = None, **options: Any) -> Decider:
-        return Decider(FixedPolicies(book(*texts)), verification, KnownNamespaces(labels or {}), Options(**options))
+        policies, namespaces = FixedPolicies(book(*texts)), KnownNamespaces(labels or {})
+        return Decider(policies, verification, namespaces, Options(**options), clock=clock)
 
     return make

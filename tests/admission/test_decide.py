@@ -228,7 +228,7 @@ async def test_out_of_time_denies_and_the_retry_finds_the_result(decider: Decide
     judge = decider(SIGNED)
     verdict = await judge.decide(a_pod(APP), "prod", NEVER)
     assert findings(verdict) == [("VERIFICATION_TIMED_OUT", "spec.containers[0].image", "signed", "Enforce")]
-    assert verdict.violations[0].fix == "retry: the verification goes on"
+    assert verdict.violations[0].fix == "retry in some seconds: the verification goes on"
     registry.gate.set()
     assert (await judge.decide(a_pod(APP), "prod", SOON)).allowed
     assert registry.asked == [f"evidence {APP}"]
@@ -626,3 +626,31 @@ async def test_what_counts_is_images_and_not_how_many_entries_ask_about_each(
     other = changed(SIGNED.replace("from: [release]", "from: [other]"), name="other")
     assert (await decider(SIGNED, other).decide(a_pod(*images), "prod", SOON)).allowed
     assert len(registry.asked) == MAX_LOOKUPS
+
+
+NO_LATEST = """
+apiVersion: tidewaiter.dev/v1alpha1
+kind: ClusterPodPolicy
+metadata: {name: no-latest}
+spec:
+  containers: {denyLatestTag: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policies", "pinned", "found"),
+    [
+        pytest.param((SIGNED, NO_LATEST), True, False, id="a policy has tags replaced"),
+        pytest.param((SIGNED, NO_LATEST), False, True, id="tags stay as they are"),
+        pytest.param((changed(SIGNED, mode="Audit"), NO_LATEST), True, True, id="an Audit policy replaces nothing"),
+        pytest.param((HARDENED, NO_LATEST), True, True, id="no policy speaks about images"),
+    ],
+)
+async def test_the_latest_tag_is_no_finding_where_its_digest_is_about_to_stand_beside_it(
+    decider: Deciders, registry: FakeRegistry, policies: tuple[str, ...], *, pinned: bool, found: bool
+) -> None:
+    registry.tags["ghcr.io/acme/app:latest"] = digest("a")
+    judge = decider(*policies)
+    judge = judge.as_if_pinned() if pinned else judge
+    verdict = await judge.decide(a_pod("ghcr.io/acme/app"), "prod", SOON)
+    assert ("LATEST_TAG" in {each.code for each in verdict.violations}) is found

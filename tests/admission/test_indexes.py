@@ -77,3 +77,12 @@ async def test_an_index_whose_digest_is_denied_does_not_vouch(decider: Deciders)
     verdict = await judged(decider(policy(accept=True, deny=INDEX)), f"{APP}:1.2@{CHILD}")
     assert codes(verdict) == [Code.DIGEST_DENIED]
     assert INDEX in verdict.violations[0].message
+
+
+async def test_a_platform_without_a_tag_is_to_be_named_with_one_where_an_index_may_vouch(decider: Deciders) -> None:
+    hint = "; if an index that lists it is signed, name it TAG@DIGEST"
+    fixes = [
+        (await judged(decider(policy(accept=accept)), image)).violations[0].fix
+        for accept, image in ((True, f"{APP}@{CHILD}"), (False, f"{APP}@{CHILD}"), (True, f"{APP}:9@{CHILD}"))
+    ]
+    assert [fix.endswith(hint) for fix in fixes] == [True, False, False]

@@ -171,6 +171,12 @@ def test_warnings_are_bounded_in_number_and_length() -> None:
     assert sum(map(len, lines)) <= 4096
 
 
+def test_warnings_that_fit_are_shown_in_full() -> None:
+    violations = tuple(Violation(code=Code.NOT_SIGNED, path="p" * 500, message="m", mode=Mode.WARN) for _ in range(7))
+    lines = list(report.warnings(Verdict(violations=violations)))
+    assert [len(line) for line in lines] == [len("p" * 500 + ": NOT_SIGNED: m")] * 7
+
+
 def test_a_lone_surrogate_is_shown_and_breaks_nothing() -> None:
     assert report.plain("a\ud800b") == "a\\ud800b"
 
@@ -180,3 +186,17 @@ def test_reasons_and_names_are_bounded() -> None:
         "spec.containers[0].image: NOT_SIGNED; spec.containers[0].securityContext.runAsNonRoot: RUN_AS_NON_ROOT"
     )
     assert len(report.names(["n" * 600, "m" * 600])) == report.ANNOTATION_CHARACTERS
+
+
+def test_the_first_finding_of_each_place_is_told_before_any_second_one() -> None:
+    def found(container: int, number: int) -> Violation:
+        path = f"spec.containers[{container}].ports[{number}].hostPort"
+        return Violation(code=Code.HOST_PORT_NOT_ALLOWED, path=path, container=f"c{container}", message="m" * 80)
+
+    violations = (*(found(0, number) for number in range(20)), found(1, 0), found(2, 0))
+    lines = report.message(Verdict(violations=violations), "7c1e9a02").splitlines()
+    headers = [line for line in lines if line.startswith("  spec.")]
+    assert headers == [f'  spec.containers[{number}] "c{number}"' for number in range(3)]
+    told = sum(line.startswith("    HOST_PORT_NOT_ALLOWED: ") for line in lines)
+    assert 3 < told < 22
+    assert f"and {22 - told} more" in lines

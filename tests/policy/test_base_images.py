@@ -119,7 +119,7 @@ def test_a_base_that_is_not_allowed_is_not_looked_up_nor_believed() -> None:
     other = PinnedImage("docker.io", "library/debian", DEBIAN.digest)
     assert bases(Contents((claimed,)), RULE) == ()
     assert reason(claimed, known={other: BASE}) == (
-        "of the base image that it claims: docker.io/library/debian is not allowed; allowed here:"
+        "the base image that it claims: docker.io/library/debian is not allowed; allowed here:"
         f" {ALLOWED}; no SLSA provenance by ci"
     )
 

@@ -211,7 +211,7 @@ def test_what_is_no_well_formed_signature_of_the_digest_is_invalid(attachment: A
     outcome = judged(attachment)
     assert [(trial.authority, trial.accepted, trial.reason) for trial in outcome.trials] == [("", False, reason)]
     assert (outcome.verified, outcome.code, outcome.signers) == (False, Code.SIGNATURE_INVALID, ())
-    assert outcome.message == f"found 1, none a well-formed signature of this digest: {reason}"
+    assert outcome.message == f"found 1, of which none is a well-formed signature of this digest: {reason}"
 
 
 @pytest.mark.parametrize(("attachment", "reason"), MISMATCHED.values(), ids=MISMATCHED)

@@ -124,7 +124,7 @@ def test_any_exception_refuses_its_candidate_alone_and_tells_its_kind_alone(erro
     reason = f"cannot be read ({type(error).__name__})"
     assert said(outcome) == (
         Code.SIGNATURE_INVALID,
-        f"found 1, none a well-formed signature of this digest: {reason}",
+        f"found 1, of which none is a well-formed signature of this digest: {reason}",
     )
     assert judged(raising(error), simple(RELEASE)).verified
 
@@ -246,7 +246,7 @@ def test_what_is_unusable_counts_as_found_and_is_never_a_signature() -> None:
     outcome = verify(Evidence(unusable=(unusable,)), DIGEST, required(RELEASE.authority()), WITHOUT_ROOTS)
     assert said(outcome) == (
         Code.SIGNATURE_INVALID,
-        "found 1, none a well-formed signature of this digest: other content than its digest names\\n",
+        "found 1, of which none is a well-formed signature of this digest: other content than its digest names\\n",
     )
     assert outcome.trials[0].source == unusable.source
 

@@ -20,7 +20,9 @@ FIRST_LINE = '1 of 1 images denied by policy "signed": {}: NOT_SIGNED (no cosign
 @pytest.fixture(scope="module")
 def release(install: Install, workshop: Workshop, ggcr: Registry, cluster: ControlPlane) -> Iterator[Release]:
     rules = policies.image_rules(ggcr.host, policies.authority("release", workshop.pem("release")))
-    with install({"signed": policies.for_tier("signed", images=rules)}, mode="policy") as running:
+    kinds = {"rollouts.argoproj.example.com": "spec.template", "tasks.argoproj.example.com": "spec.steps[]"}
+    written = {"signed": policies.for_tier("signed", images=rules)}
+    with install(written, mode="policy", workloadKinds=kinds) as running:
         yield running
         cluster.kubectl("delete", "deployments,jobs", "--all", "-n", "signed")  # else they try again for ever
 
@@ -109,3 +111,42 @@ def test_a_smaller_deployment_with_another_image_is_judged(cluster: ControlPlane
     patch = json.dumps({"spec": spec})
     done = cluster.kubectl("patch", "deployment", "shrunk", "-n", "signed", f"--patch={patch}")
     assert "SIGNER_NOT_ALLOWED" in done.stderr
+
+
+GROUP = "argoproj.example.com"
+
+
+@pytest.fixture(scope="module")
+def kinds(cluster: ControlPlane) -> None:
+    """Two kinds of the cluster's own, of any content."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    for kind in ("Rollout", "Task"):
+        names = {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower()}
+        definition = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{names['plural']}.{GROUP}"},
+            "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
+        }
+        cluster.kubectl("create", "-f", "-", input=json.dumps(definition))
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{names['plural']}.{GROUP}", "--timeout=30s")
+
+
+@pytest.mark.usefixtures("kinds")
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [("Rollout", "spec.template.spec.containers[0].image"), ("Task", "spec.steps[0].image")],
+)
+def test_workloads_of_the_clusters_own_are_warned_about(
+    kind: str, place: str, cluster: ControlPlane, images: dict[str, str]
+) -> None:
+    def told(image: str) -> str:
+        containers = [{"name": "web", "image": image}]
+        spec = {"template": {"spec": {"containers": containers}}} if kind == "Rollout" else {"steps": containers}
+        found = {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "metadata": {"name": "custom"}, "spec": spec}
+        command = ("create", "--dry-run=server", "-n", "signed", "-f", "-")
+        return cluster.kubectl(*command, input=json.dumps(found)).stderr
+
+    assert told(images["unsigned"]).startswith(f"Warning: [signed] {place}: NOT_SIGNED: ")
+    assert told(images["signed"]) == ""

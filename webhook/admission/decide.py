@@ -10,20 +10,35 @@ from collections.abc import Sequence
 
 import msgspec
 
-from webhook.admission.findings import Findings, at, code_alone, namespace_unknown, no_policy_matches
+from webhook.admission import pod_security_labels
+from webhook.admission.findings import (
+    NO_CODES,
+    Findings,
+    accepted_codes,
+    at,
+    code_alone,
+    granted,
+    namespace_unknown,
+    no_policy_matches,
+)
 from webhook.admission.lookup import Answers, Inquiry, asked_of, look_up, unlocking
 from webhook.admission.mend import mend
 from webhook.admission.pin import Pinner
 from webhook.admission.ports import Namespaces, Policies, PullSecrets
 from webhook.admission.verification import Verification
+from webhook.clock import Clock, SystemClock
 from webhook.codes import Code
 from webhook.errors import NotFoundOutError
 from webhook.images import MAX_LENGTH, ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.pods import ImageUse, Pod
 from webhook.policy.book import Policy, Selection
+from webhook.policy.exemptions import FieldExemptions, with_changed_images
 from webhook.policy.rules import VerifyEntry
 from webhook.signatures.outcome import Outcome
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
+
+_MADE_MOOT = frozenset({Code.LATEST_TAG})
+"""What is not found any more once tags have their digests."""
 
 MAX_IMAGES = 1_000
 """No real pod comes near; a request of 3 MiB could name 100,000."""
@@ -34,12 +49,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     `cap` is the strongest thing a finding may do (`--mode audit` caps at Audit). `no_match` is what the finding does
     that no Enforce or Warn policy matches; None lets such a pod pass. With `pinning` a tag is judged as if it were
-    replaced by the digest that it names now.
+    replaced by the digest that it names now. With `pod_security_labels` namespaces' labels ask for levels of the Pod
+    Security Standards.
     """
 
     cap: Mode = Mode.ENFORCE
     no_match: Mode | None = Mode.ENFORCE
     pinning: bool = False
+    pod_security_labels: bool = False
 
 
 class Decider:
@@ -52,12 +69,15 @@ class Decider:
         namespaces: Namespaces,
         options: Options,
         pull_secrets: PullSecrets | None = None,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._policies = policies
         self._verification = verification
         self._namespaces = namespaces
         self.options = options
         self._pull_secrets = pull_secrets
+        self._clock = clock or SystemClock()
 
     @property
     def generation(self) -> str:
@@ -67,14 +87,26 @@ class Decider:
     def as_if_pinned(self) -> "Decider":
         """The same, for whom a tag is as good as the digest that it names now."""
         options = msgspec.structs.replace(self.options, pinning=True)
-        return Decider(self._policies, self._verification, self._namespaces, options, self._pull_secrets)
+        policies, verification, pull_secrets = self._policies, self._verification, self._pull_secrets
+        return Decider(policies, verification, self._namespaces, options, pull_secrets, clock=self._clock)
 
-    def pinner(self) -> Pinner:
-        """What replaces tags by the digests that this judges them by."""
-        return Pinner(self._policies, self._verification, self._namespaces, self.options.cap, self._pull_secrets)
+    def of_images(self) -> "Decider":
+        """The same, for who knows nothing of a pod but its images: no pull secrets, nothing that is read in labels."""
+        options = msgspec.structs.replace(self.options, pod_security_labels=False)
+        return Decider(self._policies, self._verification, self._namespaces, options, clock=self._clock)
 
-    async def decide(self, pod: Pod, namespace: str, wait: float, cap: Mode = Mode.ENFORCE) -> Verdict:
-        """The verdict about a pod in a namespace, after `wait` seconds at most. `cap` weakens what findings do."""
+    def pinner(self, *, anybody: bool = False) -> Pinner:
+        """What replaces tags by the digests that this judges them by; `anybody` may ask for them."""
+        policies, cap, pull_secrets, clock = self._policies, self.options.cap, self._pull_secrets, self._clock
+        return Pinner(policies, self._verification, self._namespaces, cap, pull_secrets, anybody=anybody, clock=clock)
+
+    async def decide(
+        self, pod: Pod, namespace: str, wait: float, cap: Mode = Mode.ENFORCE, *, template: bool = False
+    ) -> Verdict:
+        """The verdict about a pod in a namespace, after `wait` seconds at most. `cap` weakens what findings do.
+
+        Of a `template` Pod Security labels enforce nothing: its pods are judged when they are made.
+        """
         deadline = asyncio.get_running_loop().time() + wait
         book = self._policies.current()
         findings = Findings(cap.capped(self.options.cap), book.generation)
@@ -82,13 +114,16 @@ class Decider:
             findings.refuse(_too_many(pod.path))
         if findings.found or not (pod.containers or pod.images):
             return findings.verdict()
-        labels = await self._namespaces.labels(namespace, wait) if book.needs_labels else None
+        by_labels = self.options.pod_security_labels
+        labels = await self._namespaces.labels(namespace, wait) if by_labels or book.needs_labels else None
         selection = book.select(namespace, labels)
         _judge_selection(selection, pod, namespace, findings, self.options.no_match)
+        findings.granted = granted(selection.policies, namespace, self._clock)
+        moot = _MADE_MOOT if self.options.pinning and any(map(_pins, selection.policies)) else NO_CODES
         for policy in selection.policies:
-            for check in policy.checks:
-                for violation in check(pod, policy.rules):
-                    findings.add(policy, violation)
+            _judge_fields(policy, pod, namespace, findings, moot)
+        if by_labels:
+            pod_security_labels.judge(pod, namespace, labels, findings, template=template)
         inquiries = [self._inquire(use, selection.policies, findings) for use in pod.images]
         unlock = unlocking(self._pull_secrets, pod, namespace)
         answers = await look_up(self._verification, inquiries, deadline, findings.cap, namespace, unlock)
@@ -110,7 +145,10 @@ class Decider:
         for policy in policies:
             if policy.images is None:
                 continue
-            judgement = policy.images.judge(image, pinning=self.options.pinning)
+            accepted = accepted_codes(findings.granted, policy, image) if findings.granted else NO_CODES
+            judgement = policy.images.judge(image, pinning=self.options.pinning, accepted=accepted)
+            for violation in judgement.exempt:
+                findings.add_of_image(policy, at(use, violation), image)
             for violation in judgement.violations:
                 findings.add(policy, at(use, violation))
             if judgement.fetch:
@@ -123,6 +161,33 @@ class Decider:
 def _too_many(path: str) -> Violation:
     message = f"more than {MAX_IMAGES} containers and image volumes, which is what is judged at most"
     return Violation(code=Code.OBJECT_INVALID, path=path, message=message)
+
+
+def _pins(policy: Policy) -> bool:
+    """Whether tags are replaced on the policy's account (`Pinner`)."""
+    return policy.images is not None and policy.mode is not Mode.AUDIT
+
+
+def _judge_fields(policy: Policy, pod: Pod, namespace: str, findings: Findings, moot: frozenset[Code]) -> None:
+    """What checks find: of the findings about one field the first that no exemption accepts, unless one does more.
+
+    Findings with `moot` codes are about what is replaced before the pod is created.
+    """
+    exemptions = None
+    if policy.exemptions and any(namespace in exemption.namespaces for exemption in policy.exemptions):
+        pod = with_changed_images(pod)
+        exemptions = FieldExemptions(findings.granted.get(policy.name, ()), pod)
+    told: dict[str, Mode] = {}
+    for check in policy.checks:
+        for violation in check(pod, policy.rules):
+            exemption = exemptions.of(violation) if exemptions else None
+            if violation.code in moot:
+                continue
+            if exemption is not None:
+                findings.exempt(policy, violation, exemption)
+            elif violation.path not in told or violation.mode.rank > told[violation.path].rank:
+                told[violation.path] = violation.mode
+                findings.add(policy, violation)
 
 
 def _judge_unreadable(use: ImageUse, fault: str, policies: Sequence[Policy], findings: Findings) -> None:
@@ -162,7 +227,7 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
                 for violation in _denied_index(policy, pinned, outcome):
                     _add(policy, violation, inquiry, answers, findings)
             else:
-                _add(policy, _violation(entry, pinned, outcome), inquiry, answers, findings)
+                _add(policy, _violation(entry, image, pinned, outcome), inquiry, answers, findings)
     return ImageResult(
         path=use.path,
         container=use.container,
@@ -191,8 +256,9 @@ def _judge_unresolved(
 def _add(policy: Policy, violation: Violation, inquiry: Inquiry, answers: Answers, findings: Findings) -> None:
     """A violation that an answer makes. Of what a pull secret opened nothing is told to whoever creates pods."""
     image = inquiry.image
-    opened = image is not None and image in answers.opened
-    findings.add(policy, at(inquiry.use, code_alone(violation, str(image)) if opened else violation))
+    if image is not None and image in answers.opened:
+        violation = code_alone(violation, str(image))
+    findings.add_of_image(policy, at(inquiry.use, violation), image)
 
 
 def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
@@ -201,11 +267,14 @@ def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(signer for outcome in outcomes for signer in outcome.signers))
 
 
-def _violation(entry: VerifyEntry, image: PinnedImage, outcome: Outcome | NotFoundOutError) -> Violation:
+def _violation(
+    entry: VerifyEntry, named: ImageReference, image: PinnedImage, outcome: Outcome | NotFoundOutError
+) -> Violation:
     if isinstance(outcome, NotFoundOutError):
         return _not_found_out(outcome, str(image), entry.name)
     code = outcome.code or Code.NOT_SIGNED
-    fix = mend(code, image, entry, outcome.attestation)
+    untagged = named.digest is not None and named.tag is None
+    fix = mend(code, image, entry, outcome.attestation, unknown_to=outcome.unknown_to, untagged=untagged)
     return Violation(code=code, path="", message=outcome.message, fix=fix, image=str(image), entry=entry.name)
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from webhook.admission import report, review
+from webhook.admission.mirror_pods import MIRROR
 from webhook.admission.pin import Pin, Pinner
 from webhook.admission.review import Answer, Record, Replacement, Request
 from webhook.admission.reviewer import DEFAULT_WAIT_SECONDS
@@ -25,9 +26,6 @@ _log = logging.getLogger(__name__)
 
 PIN = "pin"
 """The `decision` of such a review's record."""
-
-MIRROR = "kubernetes.io/config.mirror"
-"""The annotation of a pod that only shows what a node runs from a file of its own; kubelet runs no other such pod."""
 
 _EPHEMERAL = "ephemeralcontainers"
 

@@ -1,9 +1,12 @@
 """What a decision needs from outside, as ports that adapters fill; each belongs to the decision, not to its adapter."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
+
+import msgspec
 
 from webhook.images import Digest, ImageReference, PinnedImage
+from webhook.objects import Struct
 from webhook.policy.book import Book
 from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence
@@ -84,4 +87,21 @@ class PullSecrets(Protocol):
         Without any names it is the service account's that count, of "default" where none is named. Raises
         `NotFoundOutError` where one cannot be read, or not within `wait` seconds.
         """
+        ...
+
+
+class User(Struct, frozen=True):
+    """`request.userInfo`: who asks the API server for something, with all by which rights are told."""
+
+    username: str = ""
+    uid: str = ""
+    groups: Annotated[tuple[str, ...], msgspec.Meta(max_length=10_000)] = ()
+    extra: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+
+
+class Authorization(Protocol):
+    """Who knows what users may do."""
+
+    async def may_change_policies(self, user: User, wait: float) -> bool | None:
+        """Whether the user may change policies; None where it is not known, or not within `wait` seconds."""
         ...

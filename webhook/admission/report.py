@@ -4,8 +4,8 @@ What a user wrote is shown as printable ASCII only: the API server drops a warni
 (`k8s.io/apimachinery/pkg/util/net.NewWarningHeader`), and a terminal obeys escape sequences.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, zip_longest
 
 from webhook.verdict import Mode, Verdict, Violation
 
@@ -76,27 +76,36 @@ def _by_policies(violations: Sequence[Violation]) -> str:
 def message(verdict: Verdict, uid: str, limit: int = MESSAGE_BYTES) -> str:
     """The whole denial: the summary, then each place with what was found and how to mend it, then the request's id.
 
-    All findings are told until `limit` bytes are reached; what does not fit is counted.
+    All findings are told until `limit` bytes are reached, the first one of each place before any second one; what does
+    not fit is counted.
     """
     violations = verdict.of(Mode.ENFORCE)
     tail = f"request: {plain(uid)}"
-    lines = [summary(verdict)]
-    room = limit - len(lines[0]) - len(tail) - len("\nand 1000 more\n")
-    told = 0
-    for place, group in _by_place(violations).items():
-        header = _header(place, group)
-        for violation in group:
-            block = [*header, *_details(violation)]
-            size = sum(len(line) + 1 for line in block)
-            if size > room:
-                continue
-            lines += block
+    first = summary(verdict)
+    places = _by_place(violations)
+    told = _fitting(places, limit - len(first) - len(tail) - len("\nand 1000 more\n"))
+    lines = [first]
+    for place, group in told.items():
+        lines += [*_header(place, places[place]), *chain.from_iterable(map(_details, group))]
+    more = len(violations) - sum(map(len, told.values()))
+    return "\n".join([*lines, *([f"and {more} more"] if more else []), tail])
+
+
+def _fitting(places: Mapping["Place", Sequence[Violation]], room: int) -> dict["Place", list[Violation]]:
+    """The findings for which there is room, with the header of their place."""
+    told: dict[Place, list[Violation]] = {}
+    rounds = zip_longest(*([(place, each) for each in group] for place, group in places.items()))
+    for place, violation in filter(None, chain.from_iterable(rounds)):
+        header = () if place in told else _header(place, places[place])
+        size = _size([*header, *_details(violation)])
+        if size <= room:
+            told.setdefault(place, []).append(violation)
             room -= size
-            told += 1
-            header = ()
-    if told < len(violations):
-        lines.append(f"and {len(violations) - told} more")
-    return "\n".join([*lines, tail])
+    return {place: told[place] for place in places if place in told}
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
 
 
 def warnings(verdict: Verdict) -> Iterator[str]:
@@ -149,7 +158,7 @@ def _by_place(violations: Iterable[Violation]) -> dict[Place, list[Violation]]:
 def _container_path(violation: Violation) -> str:
     if not violation.container:
         return violation.path
-    head, bracket, _ = violation.path.rpartition("]")
+    head, bracket, _ = violation.path.partition("]")  # the first list on the way to a container is that of containers
     return head + bracket if bracket else violation.path
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from webhook.errors import TooManyVerificationsError
 
 MAX_WAITING = 448
-"""Of all namespaces: seven eighths of the reviews that a server takes from one address, and so from the API server. What
+"""Of all namespaces: seven eighths of the reviews that a server takes from one address, such as the API server. What
 is left is plenty for images that are known, whose reviews take less than a millisecond each."""
 
 MAX_WAITING_OF_ONE = 224

@@ -9,15 +9,16 @@ import msgspec
 
 from webhook.cli.options import MAX_INPUT_BYTES
 from webhook.errors import ConfigurationError
-from webhook.objects import BY_KIND, PodBearing, pod_template
-from webhook.pods import Pod, pod
+from webhook.objects import BY_KIND, Kind
+from webhook.pods import Pod
 from webhook.policy.documents import Document, Fault, FaultsError, parse
+from webhook.workload_kinds import WorkloadKind, plural, pods_of
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """One object that carries a pod. `pod` is None where it could not be read; then `fault` says why."""
+    """One pod that an object carries. `pod` is None where it could not be read; then `fault` says why."""
 
     name: str
     namespace: str
@@ -33,7 +34,7 @@ class Manifests(msgspec.Struct, frozen=True):
     namespaces: dict[str, dict[str, str]]
 
 
-def read(paths: Sequence[str], namespace: str) -> Manifests:
+def read(paths: Sequence[str], namespace: str, kinds: Sequence[WorkloadKind] = ()) -> Manifests:
     """The manifests at `paths` (`-` is standard input); `namespace` is that of objects which name none.
 
     Objects of kinds that carry no pod are passed over. Raises `FaultsError` with all that cannot be read, and
@@ -49,8 +50,8 @@ def read(paths: Sequence[str], namespace: str) -> Manifests:
         raise FaultsError(tuple(faults))
     if not documents:
         raise ConfigurationError(f"no manifests in {', '.join(paths)}")
-    resources = tuple(resource for document in documents if (resource := resource_of(document, namespace)) is not None)
-    return Manifests(resources, dict(namespace_labels(documents)))
+    resources = [resource for document in documents for resource in resources_of(document, namespace, kinds)]
+    return Manifests(tuple(resources), dict(namespace_labels(documents)))
 
 
 def contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -76,27 +77,35 @@ def _bytes(file: Path) -> bytes:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
 
 
-def resource_of(document: Document, default_namespace: str) -> Resource | None:
-    """What carries a pod in the document, if anything does."""
+def resources_of(document: Document, default_namespace: str, kinds: Iterable[WorkloadKind] = ()) -> Iterator[Resource]:
+    """Each pod that the document carries, if any; `kinds` are known beside those that are built in."""
     value = document.value
-    group = _text(value.get("apiVersion")).rpartition("/")[0]
-    kind = BY_KIND.get((group, _text(value.get("kind"))))
+    kind = _kind(value, kinds)
     if kind is None:
-        return None
+        return
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     namespace = _text(metadata.get("namespace")) or default_namespace
     name = _text(metadata.get("name")) or _text(metadata.get("generateName")) or "?"
     source = f"{document.source}:{document.line}"
-    label = f"{kind.kind}/{namespace}/{name}"
+    label = f"{_text(value.get('kind'))}/{namespace}/{name}"
     try:
-        owner: PodBearing = msgspec.convert(value, kind.struct)
-        subject = pod(pod_template(owner), kind.spec_path)
+        subjects = pods_of(kind, msgspec.convert(value, kind.struct))
     except msgspec.ValidationError as error:
-        return Resource(label, namespace, source, None, str(error))
-    if kind.is_pod and not subject.containers:
-        return Resource(label, namespace, source, None, f"has no containers in {kind.spec_path}")
-    return Resource(label, namespace, source, subject)
+        yield Resource(label, namespace, source, None, str(error))
+        return
+    for subject in subjects:
+        if kind.is_pod and not subject.containers:
+            yield Resource(label, namespace, source, None, f"has no containers in {subject.path}")
+        else:
+            yield Resource(label, namespace, source, subject)
+
+
+def _kind(value: dict[str, Any], kinds: Iterable[WorkloadKind]) -> Kind | WorkloadKind | None:
+    group = _text(value.get("apiVersion")).rpartition("/")[0]
+    name = _text(value.get("kind"))
+    further = (kind for kind in kinds if (kind.group, kind.resource) == (group, plural(name)))
+    return BY_KIND.get((group, name)) or next(further, None)
 
 
 def namespace_labels(documents: Iterable[Document]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -54,6 +54,17 @@ def no_match_option(function: F) -> F:
     )(function)
 
 
+def pod_security_labels_option(function: F) -> F:
+    """`--pod-security-labels`."""
+    return option(
+        "--pod-security-labels/--no-pod-security-labels",
+        default=False,
+        show_default=True,
+        help="Judge pods by the labels pod-security.kubernetes.io/… of their namespaces too, as Kubernetes' own Pod"
+        " Security controller does.",
+    )(function)
+
+
 def workloads_option(function: F) -> F:
     """`--workloads`."""
     return option(
@@ -62,6 +73,17 @@ def workloads_option(function: F) -> F:
         default="warn",
         show_default=True,
         help="What findings about a Deployment's or another workload's template do.",
+    )(function)
+
+
+def workload_kind_option(function: F) -> F:
+    """`--workload-kind`, for `webhook.workload_kinds.workload_kinds`."""
+    return option(
+        "--workload-kind",
+        multiple=True,
+        metavar="RESOURCE.GROUP=PATH[,PATH...]",
+        help="A kind of the cluster's own and where pod templates (spec.template) or lists of containers (spec.steps[])"
+        " lie in its objects. Repeatable.",
     )(function)
 
 
@@ -214,6 +236,7 @@ def engine_config(
     *,
     cap: Mode = Mode.ENFORCE,
     pinning: bool = False,
+    pod_security_labels: bool = False,
     trust: TrustConfig,
     **registry: Any,
 ) -> EngineConfig:
@@ -223,6 +246,7 @@ def engine_config(
         no_match=NO_MATCH[no_match],
         cap=cap,
         pinning=pinning,
+        pod_security_labels=pod_security_labels,
         registry=registry_config(**registry),
         trust=trust,
     )

@@ -29,6 +29,7 @@ from webhook.policy.rules import ImageRules
 from webhook.policy_files import PolicyFiles
 from webhook.verdict import Violation
 from webhook.wiring import engine
+from webhook.workload_kinds import WorkloadKind, workload_kinds
 
 
 class EveryTag:
@@ -77,6 +78,7 @@ class Trouble(msgspec.Struct, frozen=True):
     "-n", "--namespace", default="default", show_default=True, help="The namespace of manifests that name none."
 )
 @options.namespace_label_option
+@options.workload_kind_option
 @options.trust_root_option
 @options.registry_options
 def pin(
@@ -86,6 +88,7 @@ def pin(
     in_place: bool,
     namespace: str,
     namespace_label: tuple[str, ...],
+    workload_kind: tuple[str, ...],
     trust_root: tuple[str, ...],
     **registry: Any,
 ) -> None:
@@ -102,7 +105,7 @@ def pin(
     labels = options.namespace_labels(
         namespace_label, dict(manifests.namespace_labels(document for text in texts for document in text.documents))
     )
-    subjects = list(_subjects(texts, namespace))
+    subjects = list(_subjects(texts, namespace, workload_kinds(workload_kind)))
     pins = asyncio.run(_pin_all(config, labels, subjects))
     troubles = [trouble for subject, found in zip(subjects, pins, strict=True) for trouble in _troubles(subject, found)]
     contents = []
@@ -131,11 +134,10 @@ def _read(files: Sequence[str]) -> list[ManifestText]:
     return texts
 
 
-def _subjects(texts: Sequence[ManifestText], namespace: str) -> Iterator[Subject]:
+def _subjects(texts: Sequence[ManifestText], namespace: str, kinds: Sequence[WorkloadKind]) -> Iterator[Subject]:
     for text in texts:
         for number, document in enumerate(text.documents):
-            resource = manifests.resource_of(document, namespace)
-            if resource is not None:
+            for resource in manifests.resources_of(document, namespace, kinds):
                 yield Subject(text, number, resource)
 
 

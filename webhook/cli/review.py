@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,16 @@ from webhook.kube.namespaces import KnownNamespaces
 from webhook.policy_files import PolicyFiles
 from webhook.verdict import Mode
 from webhook.wiring import engine
+from webhook.workload_kinds import WorkloadKind, workload_kinds
 
 
 @click.command()
 @options.policy_option()
 @options.no_match_option
 @options.workloads_option
+@options.workload_kind_option
 @options.namespace_label_option
+@options.pod_security_labels_option
 @options.trust_root_option
 @options.registry_options
 @options.option(
@@ -44,7 +47,9 @@ def review(
     policies: tuple[Path, ...],
     no_match: str,
     workloads: str,
+    workload_kind: tuple[str, ...],
     namespace_label: tuple[str, ...],
+    pod_security_labels: bool,
     trust_root: tuple[str, ...],
     endpoint: str,
     **registry: Any,
@@ -54,9 +59,10 @@ def review(
     Prints the AdmissionReview that the API server would get. Exit code 0 when it allows, 1 when it denies, 2 for usage
     and configuration, 3 when it denies because something could not be found out.
     """
-    config = options.engine_config(policies, no_match, trust=options.trust_config(trust_root), **registry)
+    trust = options.trust_config(trust_root)
+    config = options.engine_config(policies, no_match, pod_security_labels=pod_security_labels, trust=trust, **registry)
     namespaces = KnownNamespaces(options.namespace_labels(namespace_label))
-    answering = _pins if endpoint == "pin" else _reviewer(options.WORKLOADS[workloads])
+    answering = _pins if endpoint == "pin" else _reviewer(options.WORKLOADS[workloads], workload_kinds(workload_kind))
     try:
         answer = asyncio.run(_answer(config, namespaces, answering, file.read(options.MAX_INPUT_BYTES)))
     except ReviewError as error:
@@ -69,8 +75,8 @@ Answering = Callable[[Decider], Reviewer | Pins]
 """Who answers, made of whoever decides."""
 
 
-def _reviewer(workloads: Mode | None) -> Answering:
-    return lambda decider: Reviewer(decider, workloads)
+def _reviewer(workloads: Mode | None, kinds: Iterable[WorkloadKind]) -> Answering:
+    return lambda decider: Reviewer(decider, workloads, kinds=kinds)
 
 
 def _pins(decider: Decider) -> Pins:

@@ -100,7 +100,7 @@ def _claim(platform: Platform, rule: BaseImageRule) -> _Claim:
     except ImageReferenceError as error:
         return _Claim(None, f"its annotation {BASE_NAME} names no image: {error}")
     if refusal := rule.refusal(image):
-        return _Claim(None, f"of the base image that it claims: {refusal}")
+        return _Claim(None, f"the base image that it claims: {refusal}")
     return _claimed_digest(platform, image)
 
 

@@ -114,7 +114,7 @@ def no_signature(trials: Sequence[Trial], authorities: tuple[Authority, ...]) ->
     """Nothing well-formed was found that is a signature."""
     unusable = [trial for trial in trials if trial.fault in _UNUSABLE]
     if unusable:
-        found = f"found {len(unusable)}, none a well-formed signature of this digest"
+        found = f"found {len(unusable)}, of which none is a well-formed signature of this digest"
         return Code.SIGNATURE_INVALID, f"{found}: {unusable[0].reason}"
     nothing = f"no cosign signature or bundle for this digest{_places(authorities)}"
     attestations = sum(trial.fault is Fault.OTHER_PREDICATE for trial in trials)

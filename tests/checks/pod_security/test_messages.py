@@ -50,7 +50,7 @@ BASELINE_SAYS = [
     ),
     (
         f"{APP}.capabilities.add: capabilities.add names [SYS_ADMIN, {SHOWN_IN_A_LIST}], "
-        "expected none but a runtime's own (Pod Security baseline: non-default capabilities); "
+        "expected none but those that runtimes give by default (Pod Security baseline: non-default capabilities); "
         f"set {APP}.capabilities.add: [NET_BIND_SERVICE]"
     ),
     ("spec.hostPID: hostPID is true, expected false (Pod Security baseline: host namespaces); set spec.hostPID: false"),
@@ -95,11 +95,13 @@ BASELINE_SAYS = [
         "(Pod Security baseline: seLinuxOptions); remove spec.securityContext.seLinuxOptions.role"
     ),
     (
-        "spec.securityContext.sysctls[0].name: the sysctl's name is vm.swappiness, expected one that is safe "
+        "spec.securityContext.sysctls[0].name: the sysctl's name is vm.swappiness, "
+        "expected one that is safe, such as net.ipv4.ip_local_port_range "
         "(Pod Security baseline: forbidden sysctls); remove spec.securityContext.sysctls[0]"
     ),
     (
-        "spec.securityContext.sysctls[1].name: the sysctl's name is not set, expected one that is safe "
+        "spec.securityContext.sysctls[1].name: the sysctl's name is not set, "
+        "expected one that is safe, such as net.ipv4.ip_local_port_range "
         "(Pod Security baseline: forbidden sysctls); remove spec.securityContext.sysctls[1]"
     ),
     (

@@ -1,5 +1,6 @@
 """`tidewaiter policy vap`."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from tests.kube.test_static_policies import FakeCluster, kubeconfig
 from tests.policy.writing import FILES, VALID, of_match
 from webhook.cli import main
 
@@ -47,6 +49,26 @@ def test_it_prints_json_for_other_namespaces_and_modes(folder: Path) -> None:
     assert binding["spec"]["validationActions"] == ["Audit"]
     [names, *_] = made["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
     assert names["values"] == ["a", "prod-sandbox"]
+
+
+@pytest.mark.parametrize("flags", [["--apply"], ["--owner", "tidewaiter"]])
+def test_who_applies_says_as_whose(folder: Path, flags: list[str]) -> None:
+    done = CliRunner().invoke(main, ["policy", "vap", "-p", str(folder), *flags])
+    assert (done.exit_code, done.stderr) == (2, "--apply and --owner need each other\n")
+
+
+async def test_it_applies_to_a_cluster_and_says_what_it_did(folder: Path, tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    async with kubeconfig(cluster, tmp_path) as config:
+        arguments = ["policy", "vap", "-p", str(folder), "--apply", "--owner", "release", f"--kubeconfig={config}"]
+        done = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+        refused = await asyncio.to_thread(CliRunner().invoke, main, [*arguments, "--owner", "nobody"])
+    assert done.stdout.splitlines() == [
+        "ValidatingAdmissionPolicy release-production applied",
+        "ValidatingAdmissionPolicyBinding release-production applied",
+    ]
+    assert refused.exit_code == 3
+    assert refused.stderr.splitlines()[-1].startswith("Error: there is no ValidatingWebhookConfiguration nobody")
 
 
 def test_faults_of_policies_are_told(folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_what_cannot_be_said_is_told() -> None:
             "images.verify, entry our-images: signatures cannot be verified",
             "images.denyDigests: only an image named by digest is compared",
             (
-                "exemptions, reason 'old': READ_ONLY_ROOT_FILESYSTEM, RUN_AS_NON_ROOT is not judged at all in b, legacy,"
+                "exemptions, reason 'old': READ_ONLY_ROOT_FILESYSTEM, RUN_AS_NON_ROOT not judged at all in b, legacy,"
                 " for any image and without an end, since CEL has no clock"
             ),
         ),

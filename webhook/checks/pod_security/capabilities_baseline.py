@@ -11,6 +11,7 @@ from webhook.codes import Code
 from webhook.pods import Pod
 from webhook.verdict import Violation
 
+_DEFAULT = "none but those that runtimes give by default"
 TOPIC = Topic(Code.POD_SECURITY_CAPABILITIES_BASELINE, "baseline", "non-default capabilities")
 
 ALLOWED = frozenset(
@@ -41,7 +42,7 @@ def check(pod: Pod) -> Iterator[Violation]:
             kept = dict.fromkeys(name for name in capabilities.add if name in ALLOWED)
             path = f"{container.path}.securityContext.capabilities.add"
             found = f"capabilities.add names {some(refused)}"
-            yield TOPIC.finding(path, container.name, found, "none but a runtime's own", f"set {path}: {listed(kept)}")
+            yield TOPIC.finding(path, container.name, found, _DEFAULT, f"set {path}: {listed(kept)}")
 
 
 STANDARD = Standard("capabilities_baseline", TOPIC, (Revision(0, check),))

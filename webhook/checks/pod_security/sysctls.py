@@ -13,6 +13,7 @@ from webhook.objects import Sysctl
 from webhook.pods import Pod
 from webhook.verdict import Violation
 
+_SAFE = "one that is safe, such as net.ipv4.ip_local_port_range"
 TOPIC = Topic(Code.POD_SECURITY_SYSCTLS, "baseline", "forbidden sysctls")
 
 ALLOWED = frozenset(
@@ -46,7 +47,7 @@ def check(pod: Pod, names: frozenset[str]) -> Iterator[Violation]:
 
 def _unsafe(owner: str, sysctl: Sysctl) -> Violation:
     found = "not set" if sysctl.name is None else name(sysctl.name)
-    return TOPIC.finding(f"{owner}.name", "", f"the sysctl's name is {found}", "one that is safe", f"remove {owner}")
+    return TOPIC.finding(f"{owner}.name", "", f"the sysctl's name is {found}", _SAFE, f"remove {owner}")
 
 
 STANDARD = Standard(
