@@ -63,9 +63,7 @@ class StaticPolicies:
 
     async def _reference(self, api: Any) -> dict[str, Any]:
         try:
-            owner = await api.get_cluster_custom_object(
-                *_GROUP, _OWNERS, self._owner, _request_timeout=REQUEST_SECONDS
-            )
+            owner = await api.get_cluster_custom_object(*_GROUP, _OWNERS, self._owner, _request_timeout=REQUEST_SECONDS)
         except Exception as error:
             if getattr(error, "status", None) != _NOT_FOUND:
                 raise
@@ -78,9 +76,7 @@ class StaticPolicies:
     async def _may_write(self, api: Any, kind: str, name: str) -> bool:
         """Whether there is none of this name, or one of ours."""
         try:
-            found = await api.get_cluster_custom_object(
-                *_GROUP, _PLURALS[kind], name, _request_timeout=REQUEST_SECONDS
-            )
+            found = await api.get_cluster_custom_object(*_GROUP, _PLURALS[kind], name, _request_timeout=REQUEST_SECONDS)
         except Exception as error:
             if getattr(error, "status", None) != _NOT_FOUND:
                 raise

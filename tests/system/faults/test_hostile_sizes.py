@@ -26,6 +26,9 @@ MIB: Final = 2**20
 PROBE_SECONDS: Final = 5
 """`timeoutSeconds` of the liveness probe in the chart."""
 
+LONGEST_SECONDS: Final = 30
+"""What a webhook may be given by an API server, and what these crowds need where others work on the same cores."""
+
 UNKNOWN: Final = "registry.invalid/team/app"
 
 
@@ -38,7 +41,7 @@ async def business(server: Server, api_server: Client, known: str) -> AsyncItera
     async def go_on() -> None:
         while not ending.is_set():
             status, _ = await asyncio.to_thread(get, f"http://127.0.0.1:{server.health_port}/livez")
-            answers = await api_server.ask_all([review(known)] * 4, PROBE_SECONDS)
+            answers = await api_server.ask_all([review(known)] * 4)
             failures.extend([] if status == 200 else [f"livez: {status}"])
             failures.extend(str(each) for each in not_admitted(answers))
 
@@ -78,7 +81,7 @@ async def test_f_19_fifty_hostile_manifests_of_four_mebibytes_at_once_keep_to_th
     async with client(server, trusting(ca), 50) as crowd, client(server, trusting(ca)) as api_server:
         assert (await api_server.ask(review(known))).allowed
         async with business(server, api_server, known) as failures:
-            answers = await crowd.ask_all(map(review, images))
+            answers = await crowd.ask_all(map(review, images), LONGEST_SECONDS)
     assert failures == []
     assert {each.code for each in answers} <= {"SIGNATURE_INVALID", "VERIFICATION_TIMED_OUT"}
     assert most_memory(server) < memory_limit()
@@ -118,7 +121,7 @@ async def test_f_19_a_hundred_reviews_of_ten_mebibytes_at_once_keep_to_the_memor
     ):
         assert (await api_server.ask(review(known))).allowed
         async with business(server, api_server, known) as failures:
-            answers = await crowd.ask_all([body] * 100, 30)
+            answers = await crowd.ask_all([body] * 100, LONGEST_SECONDS)
     assert failures == []
     assert {each.status for each in answers} == {200, 503}
     assert all(each.denied for each in answers if each.status == 200)
@@ -137,7 +140,7 @@ async def test_f_20_very_many_signatures_that_do_not_hold_keep_nobody_waiting(
     async with client(server, trusting(ca), 50) as crowd, client(server, trusting(ca)) as api_server:
         assert (await api_server.ask(review(known))).allowed
         async with business(server, api_server, known) as failures:
-            answers = await crowd.ask_all(map(review, images))
+            answers = await crowd.ask_all(map(review, images), LONGEST_SECONDS)
     assert failures == []
     assert {each.code for each in answers} == {"SIGNER_NOT_ALLOWED"}
     assert server.metric("tidewaiter_event_loop_lag_seconds") < PROBE_SECONDS

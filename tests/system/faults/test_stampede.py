@@ -60,13 +60,13 @@ async def test_f_17_pods_of_one_namespace_that_there_is_no_room_for_are_admitted
     server, image = start(registry.host), registry.image("new")
     registry.gate.clear()
     async with client(server, trusting(ca), CROWD) as api_server:
-        pods = asyncio.ensure_future(api_server.ask_all([review(image)] * CROWD))
+        pods = asyncio.ensure_future(api_server.ask_all([review(image)] * CROWD, 30))
         await until(lambda: in_progress(server) + server.metric("tidewaiter_admission_requests_total") == CROWD)
         registry.gate.set()
         turned_away = not_admitted(await pods)
         assert len(turned_away) == CROWD - MAX_WAITING_OF_ONE
         assert all(each.code == TOO_MANY for each in turned_away)
-        assert not_admitted(await api_server.ask_all([review(image)] * PODS)) == []
+        assert not_admitted(await api_server.ask_all([review(image)] * PODS, 30)) == []
     assert max(Counter(registry.questions).values()) == 1
 
 
