@@ -196,7 +196,7 @@ def test_a_policy_may_name_a_trust_root_that_is_given_otherwise(tmp_path: Path) 
     path = write(tmp_path / "a.yaml", ATTESTED.partition("---")[0])
     write(tmp_path / "release.pub", KEY)
     unknown = f'{path}:21: spec.images.authorities[1].trustRoot: unknown trust root "private"'
-    assert refusal(path) == unknown
+    assert refusal(path) == f"{unknown}; a TrustRoot document or --trust-root NAME=FILE gives one"
     with pytest.raises(FaultsError) as caught:
         PolicyFiles([path], ["privates"])
     assert str(caught.value) == f"{unknown}, did you mean `privates`?"

@@ -13,6 +13,7 @@ from webhook.images import ImageReferenceError, parse_registry, repository_fault
 from webhook.registry.settings import Mirror, Proxy
 from webhook.signatures.authorities import PUBLIC_GOOD
 from webhook.verdict import Mode
+from webhook.workload_kinds import WorkloadKind
 
 Network = IPv4Network | IPv6Network
 
@@ -58,12 +59,17 @@ class TrustConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What decisions need: where policies lie, and what happens to a pod that no Enforce or Warn policy matches."""
+    """What decisions need: where policies lie, and what happens to a pod that no Enforce or Warn policy matches.
+
+    Without files of policies they are the cluster's. With `pod_security_labels` the labels of namespaces ask for levels
+    of the Pod Security Standards too.
+    """
 
     policies: tuple[Path, ...]
     no_match: Mode | None = Mode.ENFORCE
     cap: Mode = Mode.ENFORCE
     pinning: bool = False
+    pod_security_labels: bool = False
     registry: RegistryConfig = RegistryConfig()
     trust: TrustConfig = TrustConfig()
 
@@ -74,6 +80,9 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     With `pinning` the API server gets digests for tags; the engine is asked about pods that have them by then. With
     `pull_secrets` the Secrets that pods name are read, to see their images as their nodes do. With `warm` the images of
     the pods that run already are verified in the background.
+
+    Policies of the cluster count for `policy_max_staleness` seconds without news; the Secrets that they name for keys
+    lie in `secrets_namespace`. With `guard` policies, trust roots and namespaces are looked at as they are written.
     """
 
     engine: EngineConfig
@@ -82,6 +91,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path
     tls_key: Path
     workloads: Mode | None = Mode.WARN
+    workload_kinds: tuple[WorkloadKind, ...] = ()
     pinning: bool = False
     client_ca: Path | None = None
     client_names: frozenset[str] = frozenset()
@@ -89,7 +99,10 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     pull_secrets: bool = False
     warm: bool = False
     drain_seconds: float = 10.0
+    policy_max_staleness: float = 3600.0
+    secrets_namespace: str | None = None
     policy_poll_seconds: float = 2.0
+    guard: bool = False
 
 
 def address(text: str) -> tuple[str, int]:

@@ -93,6 +93,12 @@ class NamespaceUnknownError(NotFoundOutError):
     code = Code.NAMESPACE_UNKNOWN
 
 
+class AuthorizationUnknownError(NotFoundOutError):
+    """The API server did not say what a user may do."""
+
+    code = Code.AUTHORIZATION_UNKNOWN
+
+
 class VerificationTimedOutError(NotFoundOutError):
     """The time of this request is over; the work behind it goes on."""
 

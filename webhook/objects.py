@@ -292,3 +292,12 @@ def pod_template(owner: PodBearing) -> PodTemplateSpec | PodObject:
             job = owner.spec.job_template if owner.spec else None
             template = job.spec.template if job and job.spec else None
     return template or PodTemplateSpec()
+
+
+class User(Struct, frozen=True, gc=False):
+    """`userInfo` of an admission request: who asks the API server for something, with all by which rights are told."""
+
+    username: str = ""
+    uid: str = ""
+    groups: Annotated[tuple[str, ...], Meta(max_length=10 * MAX_ITEMS)] = ()
+    extra: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -23,6 +23,8 @@ from webhook.registry.credential_providers.keychain import CredentialProviders
 from webhook.registry.docker_config_file import DockerConfigFile
 from webhook.registry.keychain import Keychain, KeychainChain
 from webhook.registry.names import Names
+from webhook.registry.observer import NamedRegistries
+from webhook.registry.observer import Observer as RegistryObserver
 from webhook.registry.pod_keyring import PodKeyring, PullSecret
 from webhook.registry.settings import Mirror, RegistrySettings
 from webhook.registry.transport import Request, Transport
@@ -44,24 +46,31 @@ async def engine(
     namespaces: Namespaces,
     observer: Observer | None = None,
     pull_secrets: PullSecrets | None = None,
+    registry_observer: RegistryObserver | None = None,
 ) -> AsyncIterator[Decider]:
     """What judges by these policies; closes its connections at the end. Raises `ConfigurationError`.
 
-    `observer` is told what becomes of trust roots. Without `pull_secrets`, those of pods are not used.
+    `observer` is told what becomes of trust roots, `registry_observer` how registries answer. Without `pull_secrets`,
+    those of pods are not used.
     """
 
     def named_literally(host: str) -> bool:
         return host in policies.current().literal_registries
 
-    options = Options(cap=config.cap, no_match=config.no_match, pinning=config.pinning)
+    options = Options(
+        cap=config.cap,
+        no_match=config.no_match,
+        pinning=config.pinning,
+        pod_security_labels=config.pod_security_labels,
+    )
     async with (
         _trusting(config, policies, observer) as (rooted, trust),
-        registry_client(config.registry, named_literally) as registry,
+        registry_client(config.registry, named_literally, registry_observer) as registry,
     ):
         with ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify") as pool:
             verification = Verification(registry, trust, SystemClock(), pool)
             try:
-                yield Decider(rooted, verification, namespaces, options, pull_secrets)
+                yield Decider(rooted, verification, namespaces, options, pull_secrets, clock=SystemClock())
             finally:
                 await verification.close()
 
@@ -134,10 +143,17 @@ class RepositoryWeb:
 
 @asynccontextmanager
 async def registry_client(
-    config: RegistryConfig, private_hosts: Callable[[str], bool]
+    config: RegistryConfig, private_hosts: Callable[[str], bool], observer: RegistryObserver | None = None
 ) -> AsyncIterator[RegistryClient]:
-    """A client of registries; `private_hosts` says which may have a private address. Raises `ConfigurationError`."""
-    async with _keychain(config) as keychain, RegistryClient(_settings(config, private_hosts), keychain) as client:
+    """A client of registries; `private_hosts` says which are named literally, and may have a private address.
+
+    `observer` is told of those, and of those that flags name, by their names. Raises `ConfigurationError`.
+    """
+    flagged = {*config.insecure, *dict(config.ca_files), *dict(config.mirrors)}
+    flagged |= {mirror.registry for _, mirror in config.mirrors}
+    named = observer and NamedRegistries(observer, lambda host: host in flagged or private_hosts(host))
+    settings = _settings(config, private_hosts)
+    async with _keychain(config) as keychain, RegistryClient(settings, keychain, observer=named) as client:
         yield client
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.admission.conftest import FixedPolicies, book
 from webhook.admission.guard import Guard
-from webhook.admission.ports import User
 from webhook.admission.review import ReviewError
+from webhook.objects import User
 from webhook.policy.book import Book
 
 PEM = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"

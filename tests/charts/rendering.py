@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "charts" / "tidewaiter"
 CI_VALUES: Final = sorted((CHART / "ci").glob("*-values.yaml"))
-AUDIT, POLICY, OPTIONS, URL = (CHART / "ci" / f"{name}-values.yaml" for name in ("audit", "policy", "options", "url"))
+AUDIT, POLICY, CLUSTER, OPTIONS, URL = (
+    CHART / "ci" / f"{name}-values.yaml" for name in ("audit", "policy", "cluster", "options", "url")
+)
+RESOURCES: Final = ("ClusterPodPolicy", "TrustRoot")
+"""Kinds of the cluster's own that a hook makes, once."""
 NAMESPACE: Final = "tidewaiter-system"
 _SECONDS: Final = 30
 
@@ -32,8 +36,8 @@ class Rendering:
     objects: tuple[dict[str, Any], ...]
 
     def the(self, kind: str) -> dict[str, Any]:
-        """The only object of a kind."""
-        (found,) = (each for each in self.objects if each["kind"] == kind)
+        """The only object of a kind, but for the guard's."""
+        (found,) = (each for each in self.objects if each["kind"] == kind and each not in self._guards)
         return found
 
     @property
@@ -55,6 +59,16 @@ class Rendering:
         found = [each for each in self.objects if each["kind"] == "MutatingWebhookConfiguration"]
         (webhook,) = found[0]["webhooks"] if found else (None,)
         return webhook
+
+    @property
+    def _guards(self) -> list[dict[str, Any]]:
+        hooks = (each for each in self.objects if each["kind"] == "ValidatingWebhookConfiguration")
+        return [each for each in hooks if each["metadata"]["name"].endswith("-guard")]
+
+    @property
+    def guard(self) -> dict[str, dict[str, Any]]:
+        """The webhooks of the guard by name; none where there is no guard."""
+        return {each["name"]: each for found in self._guards for each in found["webhooks"]}
 
     @property
     def webhooks(self) -> dict[str, dict[str, Any]]:

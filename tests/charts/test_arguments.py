@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from tests.charts.rendering import CI_VALUES, render
+from tests.charts.rendering import CI_VALUES, OPTIONS, render
+from webhook import config, workload_kinds
 from webhook.cli import main
 
 if TYPE_CHECKING:
@@ -42,6 +43,30 @@ def test_arguments_take_only_values_that_serve_takes(values: Path, helm: Path) -
     assert all(value in choices[flag] for flag, value in chosen.items())
 
 
+def test_the_program_reads_hosts_as_the_schema_does(each_helm: Path) -> None:
+    given = [arg.partition("=")[::2] for arg in render(each_helm, OPTIONS).args]
+    mirrors = [config.registry_mirror(value) for flag, value in given if flag == "--registry-mirror"]
+    assert [(host, mirror.registry, mirror.path) for host, mirror in mirrors] == [
+        ("docker.io", "mirror.example.com", "hub"),
+        ("docker.io", "mirror.example.com:5000", "docker.io"),
+        ("registry.example.com", "[fd00::1]:5000", ""),
+    ]
+    (url,) = (value for flag, value in given if flag == "--registry-proxy")
+    proxy = config.registry_proxy(url, [value for flag, value in given if flag == "--no-proxy"])
+    assert proxy is not None
+    assert str(proxy.url) == "http://proxy.example.com:3128"
+    assert proxy.direct == {"registry.dev.example.com", ".corp", "fd00::1"}
+
+
+def test_the_program_reads_kinds_as_the_schema_does(each_helm: Path) -> None:
+    args = [arg.partition("=")[::2] for arg in render(each_helm, OPTIONS).args]
+    kinds = workload_kinds.workload_kinds(value for flag, value in args if flag == "--workload-kind")
+    assert [(kind.group, kind.resource, len(kind.paths)) for kind in kinds] == [
+        ("argoproj.io", "rollouts", 1),
+        ("tekton.dev", "tasks", 2),
+    ]
+
+
 @every_values
 def test_every_file_in_the_arguments_is_mounted(values: Path, helm: Path) -> None:
     rendered = render(helm, values)
@@ -58,7 +83,8 @@ def _mounted(pod: dict[str, Any], mounts: dict[str, str]) -> Iterator[str]:
     for volume in pod["volumes"]:
         folder = mounts[volume["name"]]
         sources = [source["configMap"] for source in volume.get("projected", {}).get("sources", ())]
-        items = [item["path"] for source in (*sources, volume.get("secret", {})) for item in source.get("items", ())]
+        sources += [volume[kind] for kind in ("secret", "configMap") if kind in volume]
+        items = [item["path"] for source in sources for item in source.get("items", ())]
         if volume["name"] == "tls":  # a Secret of type kubernetes.io/tls
             items = ["tls.crt", "tls.key"]
         yield from (f"{folder}/{item}" for item in items) if items else (folder,)

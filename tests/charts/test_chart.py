@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +15,23 @@ import yaml
 from cryptography import x509
 
 from tests.charts import rendering
-from tests.charts.rendering import AUDIT, CHART, CI_VALUES, NAMESPACE, OPTIONS, POLICY, ROOT, RefusedError, render
+from tests.charts.rendering import (
+    AUDIT,
+    CHART,
+    CI_VALUES,
+    CLUSTER,
+    NAMESPACE,
+    OPTIONS,
+    POLICY,
+    RESOURCES,
+    ROOT,
+    RefusedError,
+    render,
+)
 from tests.fakes import sigstore
 from webhook import checks, objects, pods, policy_files
-from webhook.checks.rules import ContainerRules
+from webhook.checks.rules import ContainerRules, PodSecurity
+from webhook.policy import schema
 from webhook.policy.book import Book
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
@@ -25,9 +39,19 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test ma
 every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 HOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-STRICTEST = ContainerRules(
-    run_as_non_root=True, drop_capabilities=("ALL",), allow_added_capabilities=(), read_only_root_filesystem=True
-)
+STRICT: dict[str, Any] = {
+    "run_as_non_root": True,
+    "drop_capabilities": ("ALL",),
+    "allow_added_capabilities": (),
+    "read_only_root_filesystem": True,
+    "pod_security": PodSecurity("restricted"),
+    "required_limits": ("memory",),
+    "required_probes": ("liveness", "readiness", "startup"),
+    "deny_latest_tag": True,
+    "allowed_image_pull_policies": ("IfNotPresent", "Always"),
+    "allowed_host_ports": (),
+}
+STRICTEST = ContainerRules(**STRICT)
 
 
 @every_values
@@ -56,7 +80,7 @@ def _lines(text: str) -> list[str]:
 
 @every_values
 def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) -> None:
-    clusterwide = {"Namespace", "ClusterRole", "ClusterRoleBinding", *HOOKS}
+    clusterwide = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", *HOOKS, *RESOURCES}
     for each in render(helm, values).objects:
         assert each["metadata"].get("namespace") == (None if each["kind"] in clusterwide else NAMESPACE)
 
@@ -66,7 +90,7 @@ def test_the_pod_passes_the_strictest_of_our_own_checks(values: Path, helm: Path
     deployment = msgspec.convert(render(helm, values).the("Deployment"), objects.WorkloadObject)
     pod = pods.pod(objects.pod_template(deployment), "spec.template.spec")
     enabled = checks.enabled(STRICTEST)
-    assert len(enabled) == len(checks.CHECKS)
+    assert len(enabled) == len(STRICT)
     assert len(pod.containers) == 1
     assert [violation for check in enabled for violation in check(pod, STRICTEST)] == []
 
@@ -78,7 +102,9 @@ def test_the_pod_is_confined(values: Path, helm: Path) -> None:
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
-    assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "configMap", "secret", "projected"}
+    extra = yaml.safe_load(values.read_text(encoding="utf-8")).get("extraVolumes", [])
+    made = [volume for volume in pod["volumes"] if volume not in extra]
+    assert {kind for volume in made for kind in volume} <= {"name", "configMap", "secret", "projected"}
 
 
 def test_variables_of_services_cannot_pass_for_settings(helm: Path) -> None:
@@ -131,6 +157,43 @@ def test_it_may_read_secrets_by_name_only_where_pull_secrets_are_used(helm: Path
     assert rule == {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]}
     assert "--pull-secrets" in rendered.args
     assert "--pull-secrets" not in render(helm, AUDIT).args
+
+
+def test_policies_of_the_cluster_are_watched_and_named_secrets_are_read_by_name(helm: Path) -> None:
+    rendered = render(helm, CLUSTER)
+    *_, rule = rendered.the("ClusterRole")["rules"]
+    kinds = ["clusterpodpolicies", "trustroots"]
+    assert rule == {"apiGroups": ["tidewaiter.dev"], "resources": kinds, "verbs": ["list", "watch"]}
+    assert rendered.the("Role")["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["cosign-keys"], "verbs": ["get"]}
+    ]
+    assert f"--secrets-namespace={NAMESPACE}" in rendered.args
+    assert not [each for each in rendered.args if each.startswith("--policy")]
+    bare = render(helm, CLUSTER, "--set-json=policySecrets=[]")
+    assert "Role" not in {each["kind"] for each in bare.objects}
+
+
+def test_policies_of_the_cluster_are_made_once_behind_their_definitions(helm: Path) -> None:
+    rendered = render(helm, CLUSTER)
+    made = [each for each in rendered.objects if each["kind"] in RESOURCES]
+    assert [(each["kind"], each["metadata"]["name"]) for each in made] == [
+        ("ClusterPodPolicy", "production"),
+        ("TrustRoot", "sigstore"),
+    ]
+    assert {each["metadata"]["annotations"]["helm.sh/hook"] for each in made} == {"post-install"}
+    values = yaml.safe_load(CLUSTER.read_text(encoding="utf-8"))
+    assert [each["spec"] for each in made] == [values["policies"]["production"], values["trustRoots"]["sigstore"]]
+
+
+def test_definitions_are_those_of_the_program_and_stay_unless_values_say_otherwise(each_helm: Path) -> None:
+    def definitions(*arguments: str) -> list[dict[str, Any]]:
+        objects = render(each_helm, CLUSTER, *arguments).objects
+        return [each for each in objects if each["kind"] == "CustomResourceDefinition"]
+
+    assert [each["spec"] for each in definitions()] == [each["spec"] for each in schema.definitions()]
+    assert {each["metadata"]["annotations"]["helm.sh/resource-policy"] for each in definitions()} == {"keep"}
+    assert not any("annotations" in each["metadata"] for each in definitions("--set=crds.keep=false"))
+    assert definitions("--set=crds.install=false") == []
 
 
 def test_policies_become_documents_named_by_their_keys(helm: Path) -> None:
@@ -219,6 +282,22 @@ def test_a_digest_goes_before_a_tag(helm: Path) -> None:
             ("--set=existingPoliciesConfigMap=ours", "--set=trustRoots.corp.file=corp.json"),
             "existingPoliciesConfigMap and trustRoots are both set",
         ),
+        (
+            ("--set=webhook.clientCA.configMap=a", "--set=webhook.clientCA.secret=b"),
+            "webhook.clientCA.configMap and webhook.clientCA.secret are both set",
+        ),
+        (("--set=webhook.clientCA.secret=b",), "webhook.clientCA.names is empty"),
+        (("--set=webhook.clientCA.names={a}",), "webhook.clientCA.names is set without an authority"),
+        (
+            ("--set=registry.proxy=http://proxy.example.com", "--set=registry.proxySecret=proxy"),
+            "registry.proxy and registry.proxySecret are both set",
+        ),
+        (("--set=policySecrets={keys}",), "policySecrets is set, and policySource is not cluster"),
+        (
+            ("--set=policySource=cluster", "--set=existingPoliciesConfigMap=ours"),
+            "policySource is cluster and existingPoliciesConfigMap is set",
+        ),
+        (("--set=registry.noProxy={.corp}",), "registry.noProxy is set without registry.proxy"),
     ],
 )
 def test_values_that_cannot_work_are_refused_with_what_to_do(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.charts.rendering import AUDIT, CI_VALUES, NAMESPACE, POLICY, URL, RefusedError, keys, render
+from tests.charts.rendering import AUDIT, CI_VALUES, CLUSTER, NAMESPACE, POLICY, URL, RefusedError, keys, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_the_configuration_bears_the_annotations_of_the_other_one(helm: Path) ->
 @pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
 def test_the_program_is_told_exactly_when_the_api_server_calls_it(values: Path, helm: Path) -> None:
     rendered = render(helm, values)
-    assert ("--pin" in rendered.args) is (rendered.pinning is not None) is (values == POLICY)
+    assert ("--pin" in rendered.args) is (rendered.pinning is not None) is (values in {POLICY, CLUSTER})
 
 
 def test_mode_audit_never_pins(each_helm: Path) -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OF_PARENT_CHARTS = {"global", "enabled"}
-OPEN = {"policies", "trustRoots", "resources", "podDisruptionBudget", "registry.caFiles"}
+OPEN = {"policies", "trustRoots", "resources", "podDisruptionBudget", "webhook.clientCA"} | {
+    f"registry.{key}" for key in ("caFiles", "credentialProviders", "mirrors")
+}
 """Values that are documented as a whole."""
 
 
@@ -57,7 +59,7 @@ def test_a_parent_chart_may_have_globals_and_a_condition() -> None:
 
 def test_schema_and_values_have_the_same_keys() -> None:
     assert SCHEMA["properties"].keys() - OF_PARENT_CHARTS == VALUES.keys()
-    for key in ("image", "tls", "webhook", "registry", "service"):
+    for key in ("crds", "guard", "image", "tls", "webhook", "registry", "service", "serviceAccount"):
         assert SCHEMA["properties"][key]["properties"].keys() == VALUES[key].keys()
 
 
@@ -149,6 +151,21 @@ def test_chart_image_and_program_have_one_version() -> None:
         ("registry.caFiles.https://registry.configMap=ca", "caFiles.*https"),
         ("registry.caFiles.registry.configmap=ca", "caFiles/registry"),
         ("registry.allowAddresses={10.0.0.1}", "allowAddresses"),
+        ("registry.mirrors.registry=mirror.example.com", "mirrors/registry"),
+        ("registry.mirrors.registry={}", "mirrors/registry"),
+        ("registry.mirrors.registry={https://mirror.example.com}", "mirrors/registry"),
+        ("registry.mirrors.registry={mirror.example.com/}", "mirrors/registry"),
+        ("registry.mirrors.a/b={mirror.example.com}", "mirrors.*a/b"),
+        ("registry.proxy=http://user:hunter2@proxy.example.com", "proxy"),
+        ("registry.proxy=https://proxy.example.com", "proxy"),
+        ("registry.proxy=proxy.example.com", "proxy"),
+        ("registry.noProxy={registry.example.com:5000}", "noProxy"),
+        ("registry.credentialProviders.file=x", "credentialProviders"),
+        ("registry.credentialProviders.binDir=bin", "binDir"),
+        ("webhook.clientCA.name=kube-apiserver", "clientCA"),
+        ("extraVolumes[0].name=tls", "extraVolumes"),
+        ("extraVolumeMounts[0].name=x", "extraVolumeMounts"),
+        ("serviceAccount.name=other", "serviceAccount"),
         ("extraArgs={serve}", "extraArgs"),
         (r"podLabels.app\.kubernetes\.io/name=other", "podLabels"),
         ("runAsUser=0", "runAsUser"),

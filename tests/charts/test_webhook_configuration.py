@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.rendering import AUDIT, CI_VALUES, NAMESPACE, OPTIONS, POLICY, URL, RefusedError, keys, render
+from tests.charts.rendering import (
+    AUDIT,
+    CI_VALUES,
+    NAMESPACE,
+    OPTIONS,
+    POLICY,
+    RESOURCES,
+    URL,
+    RefusedError,
+    keys,
+    render,
+)
 from webhook.objects import KINDS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test may have to build a helm
@@ -61,10 +72,10 @@ def test_exm_06_a_namespace_that_the_chart_makes_is_held_by_pod_security(helm: P
 
 @every_values
 def test_exm_09_the_configuration_comes_last_and_nothing_removes_it_but_the_release(values: Path, helm: Path) -> None:
-    rendered = render(helm, values)
-    assert rendered.objects[-1]["kind"] == "ValidatingWebhookConfiguration"
-    assert not [each for each in rendered.objects if "helm.sh/hook" in str(each["metadata"].get("annotations"))]
-    assert not {"finalizers", "preStop", "postStart", "ownerReferences"} & set(keys(list(rendered.objects)))
+    objects = [each for each in render(helm, values).objects if each["kind"] not in {*RESOURCES, "Job"}]
+    assert objects[-1]["kind"] == "ValidatingWebhookConfiguration"
+    assert not [each for each in objects if "helm.sh/hook" in str(each["metadata"].get("annotations"))]
+    assert not {"finalizers", "preStop", "postStart", "ownerReferences"} & set(keys(objects))
 
 
 def test_exm_09_no_replica_is_no_reason_to_drop_the_configuration(helm: Path) -> None:
@@ -92,10 +103,36 @@ def test_every_kind_with_a_template_of_pods_gets_early_word(helm: Path) -> None:
         assert rule == _rule(group, rule["resources"], ["CREATE", "UPDATE"])
 
 
-def _rule(group: str, resources: list[str], operations: list[str]) -> dict[str, Any]:
+def test_kinds_of_the_clusters_own_get_early_word_in_every_version(helm: Path) -> None:
+    before = render(helm, OPTIONS, "--set=workloadKinds=null").webhooks["workloads.tidewaiter.dev"]["rules"]
+    rules = render(helm, OPTIONS).webhooks["workloads.tidewaiter.dev"]["rules"]
+    assert rules == [
+        *before,
+        _rule("argoproj.io", ["rollouts"], ["CREATE", "UPDATE"], version="*"),
+        _rule("tekton.dev", ["tasks"], ["CREATE", "UPDATE"], version="*"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        '{"deployments.apps": "spec.template"}',
+        '{"Rollouts.argoproj.io": "spec.template"}',
+        '{"rollouts.argoproj.io": "spec..template"}',
+        '{"rollouts.argoproj.io": "spec.template,"}',
+        '{"rollouts.argoproj.io": "spec.steps[0]"}',
+        '{"rollouts.argoproj.io": ["spec.template"]}',
+    ],
+)
+def test_a_kind_that_the_program_would_not_take_is_refused(kinds: str, each_helm: Path) -> None:
+    with pytest.raises(RefusedError, match="workloadKinds"):
+        render(each_helm, AUDIT, f"--set-json=workloadKinds={kinds}")
+
+
+def _rule(group: str, resources: list[str], operations: list[str], version: str = "v1") -> dict[str, Any]:
     return {
         "apiGroups": [group],
-        "apiVersions": ["v1"],
+        "apiVersions": [version],
         "operations": operations,
         "resources": resources,
         "scope": "Namespaced",

@@ -18,6 +18,7 @@ from webhook.admission.review import Answer, Record, ReviewError
 from webhook.server import logs
 from webhook.server.decision_log import DecisionLog
 from webhook.server.metrics import Metrics
+from webhook.server.routes import VALIDATE, Route, Routes
 from webhook.server.run import Service
 from webhook.server.settings import Limits, ServeSettings, TlsFiles
 
@@ -141,7 +142,7 @@ async def serving(
     poll_seconds: float = 3600.0,
     bind: int = 0,
     health_bind: int = 0,
-    pins: FakeReviews | None = None,
+    further: Routes | None = None,
 ) -> AsyncIterator[Running]:
     """A service that listens; at the end it closes, without draining unless the test asks for it."""
     settings = ServeSettings(
@@ -160,6 +161,7 @@ async def serving(
     readiness: list[str] = []
     async with logs.logging_to(output, metrics.log_lines_dropped) as sink:
         log = DecisionLog(sink, FakeClock())
-        service = Service(settings, reviews, lambda: readiness[0] if readiness else None, metrics, log, pins)
+        routes = {VALIDATE: Route(reviews=reviews), **(further or {})}
+        service = Service(settings, routes, lambda: readiness[0] if readiness else None, metrics, log)
         async with service:
             yield Running(service, reviews, metrics, output, pki, readiness)

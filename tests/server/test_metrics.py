@@ -39,6 +39,14 @@ def test_findings_are_counted_by_policy_code_and_mode() -> None:
     assert 'tidewaiter_violations_total{code="NOT_SIGNED",mode="Warn",policy="production"} 2.0' in lines(metrics)
 
 
+def test_exempt_findings_are_counted_by_policy_and_code_and_are_no_violations() -> None:
+    metrics = Metrics("1")
+    found = Violation(code=Code.NOT_SIGNED, path="spec", message="m", policy="production", exemption="OPS-17")
+    metrics.decided(msgspec.structs.replace(RECORD, exempted=(found, found)), 0.1)
+    assert 'tidewaiter_exempted_findings_total{code="NOT_SIGNED",policy="production"} 2.0' in lines(metrics)
+    assert not any(line.startswith("tidewaiter_violations_total{") for line in lines(metrics))
+
+
 @pytest.mark.parametrize("field", ["operation", "kind", "decision", "mode"])
 def test_what_a_request_makes_up_becomes_no_label(field: str) -> None:
     metrics = Metrics("1")
@@ -61,12 +69,29 @@ def test_loading_policies_sets_their_number_in_each_mode() -> None:
     metrics = Metrics("1")
     metrics.policies_loaded({Mode.ENFORCE: 2, Mode.AUDIT: 1}, 1700000000.0)
     text = lines(metrics)
-    assert 'tidewaiter_policies{mode="Enforce"} 2.0' in text
-    assert 'tidewaiter_policies{mode="Warn"} 0.0' in text
-    assert 'tidewaiter_policies{mode="Audit"} 1.0' in text
+    assert 'tidewaiter_policies{mode="Enforce",ready="true"} 2.0' in text
+    assert 'tidewaiter_policies{mode="Warn",ready="true"} 0.0' in text
+    assert 'tidewaiter_policies{mode="Audit",ready="true"} 1.0' in text
     assert 'tidewaiter_policy_reload_total{result="success"} 1.0' in text
     assert "tidewaiter_policies_last_reload_successful 1.0" in text
     assert "tidewaiter_policies_last_reload_success_timestamp_seconds 1.7e+09" in text
+
+
+def test_policies_with_a_fault_are_counted_apart() -> None:
+    metrics = Metrics("1")
+    metrics.policies_loaded({Mode.ENFORCE: 3}, 1700000000.0, {Mode.ENFORCE: 1})
+    text = lines(metrics)
+    assert 'tidewaiter_policies{mode="Enforce",ready="true"} 2.0' in text
+    assert 'tidewaiter_policies{mode="Enforce",ready="false"} 1.0' in text
+    assert 'tidewaiter_policies{mode="Warn",ready="false"} 0.0' in text
+
+
+def test_the_age_of_what_is_known_of_policies_is_that_of_the_moment() -> None:
+    metrics, ages = Metrics("1"), [1.0, 2.0]
+    metrics.policies_watched(lambda: ages[0])
+    assert "tidewaiter_policies_sync_age_seconds 1.0" in lines(metrics)
+    del ages[0]
+    assert "tidewaiter_policies_sync_age_seconds 2.0" in lines(metrics)
 
 
 def test_policies_that_cannot_be_used_leave_the_number_as_it_was() -> None:
@@ -74,7 +99,7 @@ def test_policies_that_cannot_be_used_leave_the_number_as_it_was() -> None:
     metrics.policies_loaded({Mode.ENFORCE: 2}, 1700000000.0)
     metrics.policies_failed()
     text = lines(metrics)
-    assert 'tidewaiter_policies{mode="Enforce"} 2.0' in text
+    assert 'tidewaiter_policies{mode="Enforce",ready="true"} 2.0' in text
     assert 'tidewaiter_policy_reload_total{result="failure"} 1.0' in text
     assert "tidewaiter_policies_last_reload_successful 0.0" in text
 

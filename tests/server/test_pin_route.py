@@ -21,15 +21,22 @@ from webhook.codes import Code
 from webhook.config import RegistryConfig
 from webhook.server.metrics import Metrics
 from webhook.server.program import running
+from webhook.server.routes import PIN, Route, Routes
 from webhook.server.settings import Limits
 from webhook.verdict import ImageResult, Mode, Violation
+
+
+def route(reviews: FakeReviews) -> Routes:
+    """As the program has it."""
+    return {PIN: Route(reviews=reviews, harmless=True)}
+
 
 ALLOWED = {"uid": "uid-1", "allowed": True}
 
 
 async def test_a_review_goes_to_whoever_its_path_names(pki: Pki) -> None:
     pins = FakeReviews()
-    async with serving(pki, pins=pins) as running, connected(running) as wire:
+    async with serving(pki, further=route(pins)) as running, connected(running) as wire:
         assert (await wire.ask(post(path="/pin?timeout=5s"))).status == 200
         assert (pins.bodies, running.reviews.bodies) == ([REVIEW], [])
         assert (await wire.ask(post(path="/validate"))).status == 200
@@ -54,14 +61,17 @@ async def test_without_anybody_to_answer_it_there_is_no_such_path(pki: Pki) -> N
     ],
 )
 async def test_what_is_no_review_is_refused_as_it_is_elsewhere(pki: Pki, request_bytes: bytes, status: int) -> None:
-    async with serving(pki, pins=FakeReviews(), limits=Limits(body=1000)) as running, connected(running) as wire:
+    async with (
+        serving(pki, further=route(FakeReviews()), limits=Limits(body=1000)) as running,
+        connected(running) as wire,
+    ):
         assert (await wire.ask(request_bytes)).status == status
 
 
 async def test_a_failure_outside_of_it_lets_the_request_pass_to_whoever_judges(pki: Pki) -> None:
     pins = FakeReviews()
     pins.error = RuntimeError("token=secret")
-    async with serving(pki, pins=pins) as running, connected(running) as wire:
+    async with serving(pki, further=route(pins)) as running, connected(running) as wire:
         response = await wire.ask(post(path="/pin"))
         pins.error = ReviewError("no review")
         assert (await wire.ask(post(path="/pin"))).status == 400

@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ async def test_a_changed_policy_binds_without_a_restart_and_a_bad_one_does_not(t
         assert (await ask(session, service))["allowed"] is False
         text = await metrics(session, service)
         assert "tidewaiter_policies_last_reload_successful 0.0" in text
-        assert 'tidewaiter_policies{mode="Enforce"} 1.0' in text
+        assert 'tidewaiter_policies{mode="Enforce",ready="true"} 1.0' in text
         write_policy(tmp_path, POLICY % "Warn")
         await output.wait_for(lambda line: "1 Warn" in line["msg"])
         found = await ask(session, service)
@@ -114,8 +115,8 @@ async def test_a_changed_policy_binds_without_a_restart_and_a_bad_one_does_not(t
         assert found["warnings"][0].startswith("[hardened] ")
         text = await metrics(session, service)
         assert "tidewaiter_policies_last_reload_successful 1.0" in text
-        assert 'tidewaiter_policies{mode="Enforce"} 0.0' in text
-        assert 'tidewaiter_policies{mode="Warn"} 1.0' in text
+        assert 'tidewaiter_policies{mode="Enforce",ready="true"} 0.0' in text
+        assert 'tidewaiter_policies{mode="Warn",ready="true"} 1.0' in text
     decisions = [line["decision"] for line in output.lines if line["msg"] == "decision"]
     assert decisions == ["deny", "deny", "warn"]
 
@@ -133,6 +134,31 @@ async def test_a_dry_run_denies_nothing_and_logs_what_it_would_have(tmp_path: Pa
         assert violation in text
     [decision] = [line for line in output.lines if line["msg"] == "decision"]
     assert (decision["decision"], decision["would_deny"], decision["mode"]) == ("allow", True, "audit")
+
+
+EXEMPTION = """  exemptions:
+  - {reason: OPS-17, expires: %s, codes: [READ_ONLY_ROOT_FILESYSTEM], images: ["ghcr.io/acme/app"], namespaces: [prod]}
+"""
+
+
+async def test_an_exemption_is_honoured_until_its_end_which_is_told(tmp_path: Path) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    write_policy(tmp_path, POLICY % "Enforce" + EXEMPTION % soon)
+    output = Output()
+    async with running(config(tmp_path), output) as service, client(tmp_path) as session:
+        await output.wait_for(lambda line: line["level"] == "warning" and "(OPS-17) ends at " in line["msg"])
+        found = await ask(session, service)
+        assert found["allowed"] is True
+        assert found["auditAnnotations"]["exempted"].endswith("READ_ONLY_ROOT_FILESYSTEM (OPS-17)")
+        end = 'tidewaiter_exemption_expiry_timestamp_seconds{policy="hardened",reason="OPS-17"}'
+        text = await metrics(session, service)
+        assert end in text
+        assert 'tidewaiter_exempted_findings_total{code="READ_ONLY_ROOT_FILESYSTEM",policy="hardened"} 1.0' in text
+        write_policy(tmp_path, POLICY % "Enforce" + EXEMPTION % "2026-01-01T00:00:00Z")
+        await output.wait_for(lambda line: "has no effect" in line["msg"])
+        assert (await ask(session, service))["allowed"] is False
+    decisions = [line for line in output.lines if line["msg"] == "decision"]
+    assert [each["reason"] for each in decisions[0]["exempted"]] == ["OPS-17"]
 
 
 @pytest.mark.parametrize("text", ["", POLICY % "Enforze"])

@@ -3,11 +3,14 @@
 import asyncio
 import base64
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
+import trustme
 
 from tests.admission.test_reviewer import a_pod, container, review
 from tests.fakes.registry import BasicAuth, FakeRegistry
@@ -15,7 +18,7 @@ from tests.kube.api_server import FakeObjects, serving
 from tests.server.test_program import Output, client, config, write_policy
 from webhook.config import RegistryConfig
 from webhook.errors import ConfigurationError
-from webhook.server.program import running
+from webhook.server.program import ANYBODY_ASKS, running
 
 CANARY = "hunter2-canary"
 JSON = {"Content-Type": "application/json"}
@@ -77,3 +80,68 @@ async def test_without_a_cluster_it_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no cluster to ask"):
         async with running(settings, Output()):
             pass
+
+
+PINNED = """
+apiVersion: tidewaiter.dev/v1alpha1
+kind: ClusterPodPolicy
+metadata: {name: pinned}
+spec:
+  images: {tags: Pinned}
+"""
+
+
+async def pinning(folder: Path, registry: FakeRegistry, *, authority: trustme.CA | None) -> tuple[list[Any], Output]:
+    """What `/pin` and `/validate` answer about a pod whose secret opens its image, and what was logged.
+
+    With an authority, the program lets in only who has a certificate of it, as we have.
+    """
+    output, api = Output(), FakeObjects()
+    put_login(api, "login", json.dumps({"auths": {registry.host: {"username": "robot", "password": CANARY}}}))
+    write_policy(folder, PINNED)
+    reach = RegistryConfig(insecure=frozenset({registry.host}))
+    settings = msgspec.structs.replace(config(folder, registry=reach), pull_secrets=True, pinning=True)
+    tls = ssl.create_default_context(cafile=str(folder / "tls.crt"))
+    if authority is not None:
+        authority.cert_pem.write_to_path(str(folder / "client-ca.crt"))
+        authority.issue_cert(common_name="kube-apiserver").configure_cert(tls)
+        settings = msgspec.structs.replace(
+            settings, client_ca=folder / "client-ca.crt", client_names=frozenset({"kube-apiserver"})
+        )
+    async with asyncio.timeout(60), serving(api, folder) as kubeconfig:
+        settings = msgspec.structs.replace(settings, kubeconfig=kubeconfig)
+        connector = aiohttp.TCPConnector(ssl=tls)
+        async with running(settings, output) as service, aiohttp.ClientSession(connector=connector) as session:
+            (host, port), _ = service.addresses
+            found = []
+            for path in ("pin", "validate"):
+                body = review_of(f"{registry.host}/app:1", "login")
+                async with session.post(f"https://{host}:{port}/{path}?timeout=20s", data=body, headers=JSON) as answer:
+                    found.append((await answer.json())["response"])
+    return found, output
+
+
+async def test_digests_that_a_pull_secret_opens_are_told_to_clients_that_are_known(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        registry.auth = BasicAuth("robot", CANARY)
+        digest = registry.put_image("app", tag="1")
+        (pinned, _), output = await pinning(tmp_path, registry, authority=trustme.CA())
+    [operation] = json.loads(base64.b64decode(pinned["patch"]))
+    assert operation["value"] == f"{registry.host}/app:1@{digest}"
+    assert ANYBODY_ASKS not in [line["msg"] for line in output.lines]
+
+
+async def test_where_anybody_may_ask_no_digest_is_told_and_the_log_says_so_at_start(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        registry.auth = BasicAuth("robot", CANARY)
+        digest = str(registry.put_image("app", tag="1"))
+        (pinned, judged), output = await pinning(tmp_path, registry, authority=None)
+    assert pinned["allowed"] is True
+    assert "patch" not in pinned
+    [warning] = pinned["warnings"]
+    assert "CREDENTIALS_MISSING" in warning
+    assert "let only the API server in (--client-ca)" in warning
+    assert judged["allowed"] is False
+    assert "TAG_NOT_PINNED" in judged["status"]["message"]
+    assert digest not in json.dumps([pinned, judged])
+    assert [line["level"] for line in output.lines if line["msg"] == ANYBODY_ASKS] == ["warning"]

@@ -2,7 +2,8 @@
 
 Each folder of `gomodules/` is one Go module with `tool` lines; one module per family of programs, so that the
 versions of their dependencies do not fight. A binary lies in a folder named after a hash of all that decides its
-content (go.mod, go.sum, package, linker flags): a change of any of them builds anew, and nothing else does.
+content (go.mod, go.sum, our own sources, package, linker flags): a change of any of them builds anew, and nothing else
+does.
 
     python -m tests.system.tools            builds all tools
     python -m tests.system.tools etcd crane builds these
@@ -56,6 +57,8 @@ class ToolMissing(Exception):  # noqa: N818  it names what is the case, and test
 class Tool:
     """One program: the folder of its Go module, its package, and linker flags that state its version.
 
+    With `tests` it runs the tests of the package, which lie in that folder.
+
     `{version}`, `{major}`, `{minor}` and `{client_go_minor}` in the flags are filled from the module's go.mod,
     the only place where a version is written.
     """
@@ -63,6 +66,7 @@ class Tool:
     module: str
     package: str
     ldflags: str = ""
+    tests: bool = False
 
 
 TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
@@ -85,6 +89,7 @@ TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
         "kube-controller-manager": Tool(
             "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", _KUBERNETES_VERSION
         ),
+        "pod-security-conformance": Tool("podsecurity", ".", tests=True),
         "cosign": Tool(
             "cosign",
             "github.com/sigstore/cosign/v3/cmd/cosign",
@@ -145,7 +150,8 @@ def cached(name: str) -> Path:
     """Where the binary called `name` lies or would lie; nothing is built."""
     one = TOOLS[name]
     digest = hashlib.sha256()
-    for part in (_file(one, "go.mod"), _file(one, "go.sum"), one.package, _ldflags(one)):
+    sources = [_file(one, path.name) for path in sorted((_MODULES / one.module).glob("*.go"))]
+    for part in (_file(one, "go.mod"), _file(one, "go.sum"), *sources, one.package, _ldflags(one)):
         digest.update(f"{len(part)}:{part}".encode())
     return cache_folder() / f"{one.module}-{digest.hexdigest()[:16]}" / name
 
@@ -161,12 +167,12 @@ def _file(one: Tool, name: str) -> str:
 
 
 def _ldflags(one: Tool) -> str:
+    if not one.ldflags:
+        return "-s -w"
     version = _pinned(one, one.package)
     major, minor, _ = version.removeprefix("v").split(".", 2)
     client_go_minor = _pinned(one, "k8s.io/client-go").split(".")[1] if "{client_go_minor}" in one.ldflags else ""
-    return f"-s -w {one.ldflags}".rstrip().format(
-        version=version, major=major, minor=minor, client_go_minor=client_go_minor
-    )
+    return f"-s -w {one.ldflags}".format(version=version, major=major, minor=minor, client_go_minor=client_go_minor)
 
 
 def _pinned(one: Tool, package: str) -> str:
@@ -191,7 +197,8 @@ def _build(go: str, one: Tool, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         built = Path(scratch) / path.name
         flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", _ldflags(one)]
-        _run_go([go, "build", *flags, "-o", str(built), one.package], _MODULES / one.module)
+        verb = ["test", "-c"] if one.tests else ["build"]
+        _run_go([go, *verb, *flags, "-o", str(built), one.package], _MODULES / one.module)
         built.replace(path)
 
 

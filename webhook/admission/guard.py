@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from webhook.admission import guarded_labels, report, review
-from webhook.admission.ports import Authorization, Policies, User
+from webhook.admission.ports import Authorization, Policies
 from webhook.admission.review import Answer, Record, Request
 from webhook.codes import Code
-from webhook.objects import Struct
+from webhook.objects import Struct, User
 from webhook.policy.model import KIND as POLICY
 from webhook.policy.model_trust_root import KIND as TRUST_ROOT
 from webhook.policy.resources import faults_of

@@ -1,12 +1,10 @@
 """What a decision needs from outside, as ports that adapters fill; each belongs to the decision, not to its adapter."""
 
 from collections.abc import Mapping
-from typing import Annotated, Protocol
-
-import msgspec
+from typing import Protocol
 
 from webhook.images import Digest, ImageReference, PinnedImage
-from webhook.objects import Struct
+from webhook.objects import User
 from webhook.policy.book import Book
 from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence
@@ -88,15 +86,6 @@ class PullSecrets(Protocol):
         `NotFoundOutError` where one cannot be read, or not within `wait` seconds.
         """
         ...
-
-
-class User(Struct, frozen=True):
-    """`request.userInfo`: who asks the API server for something, with all by which rights are told."""
-
-    username: str = ""
-    uid: str = ""
-    groups: Annotated[tuple[str, ...], msgspec.Meta(max_length=10_000)] = ()
-    extra: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
 class Authorization(Protocol):

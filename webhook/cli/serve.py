@@ -10,10 +10,11 @@ from webhook import config
 from webhook.cli import options
 from webhook.config import ServeConfig
 from webhook.server.program import run
+from webhook.workload_kinds import workload_kinds
 
 
 @click.command()
-@options.policy_option()
+@options.policy_option(required=False)
 @options.no_match_option
 @options.option(
     "--bind",
@@ -34,7 +35,9 @@ from webhook.server.program import run
 )
 @options.option("--tls-key", type=options.FILE, required=True, help="Its key (PEM).")
 @options.option(
-    "--client-ca", type=options.FILE, help="Authorities (PEM) of client certificates; with it a client needs one."
+    "--client-ca",
+    type=options.FILE,
+    help="Authorities (PEM) of client certificates; with it a client needs one, and /image-policy is answered.",
 )
 @options.option("--client-name", multiple=True, help="A name that a client's certificate must bear. Repeatable.")
 @options.option(
@@ -45,6 +48,8 @@ from webhook.server.program import run
     help="audit: a dry run of everything, nothing is denied; policy: each policy does what its mode says.",
 )
 @options.workloads_option
+@options.workload_kind_option
+@options.pod_security_labels_option
 @options.option(
     "--pin/--no-pin",
     default=False,
@@ -54,7 +59,20 @@ from webhook.server.program import run
 @options.option(
     "--kubeconfig",
     type=options.FILE,
-    help="The cluster to ask for labels of namespaces and pull secrets, from outside of it.",
+    help="The cluster to ask for policies, labels of namespaces and pull secrets, from outside of it.",
+)
+@options.option(
+    "--policy-max-staleness",
+    type=click.FloatRange(60, 7 * 86400),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long policies of the cluster hold while the API server does not answer; then everything is denied.",
+)
+@options.option(
+    "--secrets-namespace",
+    metavar="NAMESPACE",
+    help="Where the Secrets lie whose keys policies of the cluster name: tidewaiter's own namespace.",
 )
 @options.option(
     "--pull-secrets/--no-pull-secrets",
@@ -67,6 +85,13 @@ from webhook.server.program import run
     default=False,
     show_default=True,
     help="Once reviews are answered, verify what runs in the cluster already; needs the right to list pods.",
+)
+@options.option(
+    "--guard/--no-guard",
+    default=False,
+    show_default=True,
+    help="Answer /guard: refuse policies with faults, and changes of namespaces' labels that policies read by whoever"
+    " may not change policies; needs the right to create subjectaccessreviews. Never with --mode audit.",
 )
 @options.option(
     "--drain-seconds",
@@ -89,6 +114,8 @@ def serve(
     no_match: str,
     mode: str,
     workloads: str,
+    workload_kind: tuple[str, ...],
+    pod_security_labels: bool,
     pin: bool,
     bind: str,
     health_bind: str,
@@ -97,8 +124,11 @@ def serve(
     client_ca: Path | None,
     client_name: tuple[str, ...],
     kubeconfig: Path | None,
+    policy_max_staleness: float,
+    secrets_namespace: str | None,
     pull_secrets: bool,
     warm: bool,
+    guard: bool,
     drain_seconds: float,
     trust_root: tuple[str, ...],
     trust_root_refresh: bool,
@@ -106,23 +136,35 @@ def serve(
 ) -> None:
     """Answer the API server's AdmissionReviews.
 
-    Policies and certificates are read again when they change, trust roots of TUF repositories are fetched anew in time.
+    Without --policy, policies are the cluster's ClusterPodPolicies and TrustRoots. Policies and certificates are read
+    again when they change, trust roots of TUF repositories are fetched anew in time.
     SIGTERM begins a drain that fails no request.
     """
     trust = options.trust_config(trust_root, upkeep=True, refresh_public_good=trust_root_refresh)
     settings = ServeConfig(
-        engine=options.engine_config(policies, no_match, cap=options.RELEASE_MODES[mode], trust=trust, **registry),
+        engine=options.engine_config(
+            policies,
+            no_match,
+            cap=options.RELEASE_MODES[mode],
+            pod_security_labels=pod_security_labels,
+            trust=trust,
+            **registry,
+        ),
         bind=config.address(bind),
         health_bind=config.address(health_bind),
         tls_cert=tls_cert,
         tls_key=tls_key,
         workloads=options.WORKLOADS[workloads],
+        workload_kinds=workload_kinds(workload_kind),
         pinning=pin,
         client_ca=client_ca,
         client_names=frozenset(client_name),
         kubeconfig=kubeconfig,
+        policy_max_staleness=policy_max_staleness,
+        secrets_namespace=secrets_namespace,
         pull_secrets=pull_secrets,
         warm=warm,
+        guard=guard,
         drain_seconds=drain_seconds,
     )
     uvloop.run(run(settings))

@@ -1,16 +1,15 @@
 """Whether a user may change policies, asked from the API server: by a SubjectAccessReview, which changes nothing."""
 
-import asyncio
 import logging
 from pathlib import Path
 
 import msgspec
 
-from webhook.admission.ports import User
 from webhook.cache import Cache
 from webhook.clock import Clock
-from webhook.errors import AuthorizationUnknownError, NotFoundOutError
+from webhook.errors import AuthorizationUnknownError, ConfigurationError, NotFoundOutError
 from webhook.kube.connection import Connection
+from webhook.objects import User
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +39,15 @@ class ClusterAuthorization:
             _log.warning("rights of a user are not known: %s", error)
             return None
 
+    async def connect(self) -> None:
+        """Load the client and its credentials. Raises `ConfigurationError` where there are none."""
+        try:
+            await self._connection.authorization()
+        except Exception as error:  # whatever the client raises, there is nobody to ask
+            raise ConfigurationError(
+                f"the guard asks what users may do, and there is no cluster to ask ({type(error).__name__})"
+            ) from error
+
     async def _ask(self, user: User) -> bool:
         spec = {
             "user": user.username,
@@ -51,11 +59,10 @@ class ClusterAuthorization:
         try:
             api = await self._connection.authorization()
             answer = await api.create_subject_access_review({"spec": spec}, _request_timeout=LOOKUP_SECONDS)
-            return answer.status.allowed is True and answer.status.denied is not True
-        except asyncio.CancelledError:
-            raise
+            allowed = answer.status.allowed is True and answer.status.denied is not True
         except Exception as error:  # whatever the client raises, the right is not known
             raise AuthorizationUnknownError(f"the API server gave no answer ({type(error).__name__})") from error
+        return allowed
 
     async def close(self) -> None:
         """Close the connection."""

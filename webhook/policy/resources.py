@@ -104,7 +104,7 @@ class Compiler:
 
 
 def faults_of(kind: str, name: str, resource: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """What is wrong with a resource as it is written, which is what cannot be used. Nothing that it names is looked at."""
+    """What is wrong with a resource as it is written, none where it can be used. Nothing that it names is looked at."""
     secrets = {names: _somebodys_key(*names) for names in secret_names(resource)}
     result = _result(_document(kind, name, resource), secrets)
     return result if isinstance(result, tuple) else ()

@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from webhook.admission import guard, image_review
 from webhook.admission.patch import PIN
 from webhook.admission.review import Record
 from webhook.objects import KINDS
+from webhook.server.registry_metrics import RegistryMetrics
 from webhook.signatures.trust import TrustRoot
 from webhook.verdict import Mode
 
@@ -21,18 +23,23 @@ Amount = Callable[[], float]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
 OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
-RESOURCE_KINDS = frozenset(kind.kind for kind in KINDS)
+RESOURCE_KINDS = frozenset(kind.kind for kind in KINDS) | {image_review.KIND, *guard.KINDS.values()}
 DECISIONS = frozenset({"allow", "deny", "warn", "error", "ignored", PIN})
 MODES = frozenset({"policy", "audit"})
+_NONE: Mapping[Mode, int] = {}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 25, 30)
 """Kyverno's, so that dashboards compare; the smallest three are ours, since a warm review takes far less than 5 ms."""
 
 
 class Metrics:
-    """All metrics of one server. `registry` is open to collectors of other parts."""
+    """All metrics of one server.
+
+    `registry` is open to collectors of other parts; `registries` is told how the registries of images answer.
+    """
 
     def __init__(self, version: str) -> None:
         registry = self.registry = CollectorRegistry()
+        self.registries = RegistryMetrics(registry)
         self._requests = Counter(
             "tidewaiter_admission_requests_total",
             "Admission reviews that were answered.",
@@ -50,6 +57,18 @@ class Metrics:
             "tidewaiter_violations_total",
             "Findings in admission reviews.",
             ("policy", "code", "mode"),
+            registry=registry,
+        )
+        self._exempted = Counter(
+            "tidewaiter_exempted_findings_total",
+            "Findings in admission reviews that an exemption accepted.",
+            ("policy", "code"),
+            registry=registry,
+        )
+        self._exemption_expiry = Gauge(
+            "tidewaiter_exemption_expiry_timestamp_seconds",
+            "When the exemption ends, or has ended; of those of a policy with one reason, the first.",
+            ("policy", "reason"),
             registry=registry,
         )
         self._pins = Counter(
@@ -85,7 +104,17 @@ class Metrics:
             "Log lines that were lost because the output was closed, full or too slow.",
             registry=registry,
         )
-        self._policies = Gauge("tidewaiter_policies", "Policies in force.", ("mode",), registry=registry)
+        self._policies = Gauge(
+            "tidewaiter_policies",
+            "Policies in force; those of the cluster that are not ready have a fault, and deny what they match.",
+            ("mode", "ready"),
+            registry=registry,
+        )
+        self._policy_age = Gauge(
+            "tidewaiter_policies_sync_age_seconds",
+            "How long ago the API server was last heard about policies, where they are the cluster's.",
+            registry=registry,
+        )
         self._reloads = Counter(
             "tidewaiter_policy_reload_total", "Attempts to load policies.", ("result",), registry=registry
         )
@@ -160,6 +189,8 @@ class Metrics:
             if found is None:
                 found = self._violation_children[violation] = self._violations.labels(*violation)
             found.inc()
+        for each in record.exempted:
+            self._exempted.labels(each.policy, each.code).inc()
 
     def _pinned(self, record: Record) -> None:
         for image in record.images:
@@ -197,13 +228,30 @@ class Metrics:
         """Count lost log lines."""
         self._log_dropped.inc(count)
 
-    def policies_loaded(self, by_mode: Mapping[Mode, int], timestamp: float) -> None:
-        """Take note of a set of policies that came into force at a time (seconds since 1970)."""
+    def policies_loaded(
+        self, by_mode: Mapping[Mode, int], timestamp: float, unusable: Mapping[Mode, int] = _NONE
+    ) -> None:
+        """Take note of a set of policies that came into force at a time (seconds since 1970).
+
+        `unusable` are those among them that have a fault.
+        """
         for mode in Mode:
-            self._policies.labels(mode.value).set(by_mode.get(mode, 0))
+            broken = unusable.get(mode, 0)
+            self._policies.labels(mode.value, "true").set(by_mode.get(mode, 0) - broken)
+            self._policies.labels(mode.value, "false").set(broken)
         self._reloads.labels("success").inc()
         self._reloaded.set(1)
         self._reload_time.set(timestamp)
+
+    def exemptions(self, ends: Mapping[tuple[str, str], float]) -> None:
+        """Take note of the exemptions that there are, and of no others: by policy and reason when they end."""
+        self._exemption_expiry.clear()
+        for (policy, reason), timestamp in ends.items():
+            self._exemption_expiry.labels(policy, reason).set(timestamp)
+
+    def policies_watched(self, age: Amount) -> None:
+        """Show how many seconds ago the API server was heard about them."""
+        self._policy_age.set_function(age)
 
     def policies_failed(self) -> None:
         """Take note of a set of policies that could not be used; the one before stays in force."""

@@ -9,7 +9,7 @@ from webhook.verdict import Verdict
 
 
 class Reviews(Protocol):
-    """Who answers AdmissionReviews."""
+    """Who answers reviews: AdmissionReviews, or those of another protocol."""
 
     async def review(self, body: bytes, timeout: float | None) -> Answer:  # noqa: ASYNC109 - it answers in time itself
         """The answer to a review, within `timeout` seconds. Raises `ReviewError` where there is no review in it."""

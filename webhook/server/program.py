@@ -8,17 +8,24 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from webhook import __version__
+from webhook.admission.guard import Guard
+from webhook.admission.image_reviewer import ImageReviewer
 from webhook.admission.patch import Pins
 from webhook.admission.reviewer import Reviewer
 from webhook.clock import Clock, SystemClock
 from webhook.config import ServeConfig
 from webhook.errors import ConfigurationError
+from webhook.kube.authorization import ClusterAuthorization
 from webhook.kube.namespaces import ClusterNamespaces
 from webhook.kube.running_pods import RunningPods
-from webhook.policy_files import PolicyFiles, Reload
-from webhook.server import logs
+from webhook.policy.unusable import is_usable
+from webhook.policy_files import Reload
+from webhook.server import logs, undecided
 from webhook.server.decision_log import DecisionLog
+from webhook.server.exemption_ends import ExemptionEnds
 from webhook.server.metrics import Metrics
+from webhook.server.policy_sources import policy_source
+from webhook.server.routes import GUARD, IMAGE_POLICY, PIN, VALIDATE, Route
 from webhook.server.run import SIGNALS, Service
 from webhook.server.settings import ServeSettings, TlsFiles
 from webhook.server.sink import Output
@@ -27,6 +34,16 @@ from webhook.verdict import Mode
 from webhook.wiring import cluster_pull_secrets, engine
 
 _log = logging.getLogger(__name__)
+
+ANYBODY_ASKS = (
+    "pull secrets of pods are used, and whoever reaches the port may ask in the name of any namespace: tags of images"
+    " that only a pull secret opens are not replaced by digests; let only the API server in, with --client-ca and"
+    " --client-name"
+)
+"""Logged at start."""
+
+NO_IMAGE_POLICY = "/image-policy is not answered: it needs --client-ca and --client-name"
+"""Logged at start. Whoever asks there learns what runs where, and what is in registries: it is for the API server."""
 
 
 async def run(config: ServeConfig) -> None:
@@ -45,22 +62,42 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
     metrics = Metrics(__version__)
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(logs.logging_to(output, metrics.log_lines_dropped))
-        policies = PolicyFiles(config.engine.policies, config.engine.trust.names)
         namespaces = ClusterNamespaces(clock, config.kubeconfig)
         stack.push_async_callback(namespaces.close)
-        told = _Reloads(metrics, clock, namespaces)
-        told(Reload(policies.current()))
-        if policies.current().needs_labels:
+        ends = ExemptionEnds(metrics, clock)
+        told = _Reloads(metrics, clock, namespaces, ends)
+        source = await stack.enter_async_context(policy_source(config, clock, metrics, told))
+        policies = source.policies
+        if policies.current().needs_labels or config.engine.pod_security_labels:
             await namespaces.connect()
         pull_secrets = None
         if config.pull_secrets:
+            if config.client_ca is None:
+                _log.warning("%s", ANYBODY_ASKS)
             pull_secrets = await stack.enter_async_context(cluster_pull_secrets(config.kubeconfig))
-        decider = await stack.enter_async_context(engine(config.engine, policies, namespaces, metrics, pull_secrets))
-        reviewer = Reviewer(decider, config.workloads, pinning=config.pinning)
-        pins = Pins(decider.pinner() if config.pinning else None, audit=config.engine.cap is Mode.AUDIT)
-        service = Service(_settings(config), reviewer, lambda: None, metrics, DecisionLog(sink, clock), pins)
-        watching = asyncio.create_task(policies.watch(config.policy_poll_seconds, told))
-        stack.push_async_callback(_cancel, watching)
+        decider = await stack.enter_async_context(
+            engine(config.engine, policies, namespaces, metrics, pull_secrets, metrics.registries)
+        )
+        reviewer = Reviewer(decider, config.workloads, pinning=config.pinning, kinds=config.workload_kinds)
+        pinner = decider.pinner(anybody=config.client_ca is None) if config.pinning else None
+        pins = Pins(pinner, audit=config.engine.cap is Mode.AUDIT)
+
+        def ready() -> str | None:
+            return source.unready(decider.generation)
+
+        routes = {VALIDATE: Route(reviews=reviewer), PIN: Route(reviews=pins, harmless=True)}
+        if config.client_ca is None:
+            _log.info("%s", NO_IMAGE_POLICY)
+        else:
+            routes[IMAGE_POLICY] = Route(reviews=ImageReviewer(decider), undecided=undecided.of_images)
+        if config.guard and config.engine.cap is not Mode.AUDIT:
+            authorization = ClusterAuthorization(clock, config.kubeconfig)
+            stack.push_async_callback(authorization.close)
+            await authorization.connect()
+            guard = Guard(policies, authorization, pod_security_labels=config.engine.pod_security_labels)
+            routes[GUARD] = Route(reviews=guard)
+        service = Service(_settings(config), routes, ready, metrics, DecisionLog(sink, clock))
+        stack.push_async_callback(_cancel, asyncio.create_task(ends.watch(policies)))
         await stack.enter_async_context(service)
         if config.warm:
             warming = asyncio.create_task(WarmUp(RunningPods(config.kubeconfig), decider, lambda: service.busy).run())
@@ -71,10 +108,11 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
 class _Reloads:
     """Says in log and metrics what became of each attempt to load policies, and readies what new ones need."""
 
-    def __init__(self, metrics: Metrics, clock: Clock, namespaces: ClusterNamespaces) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock, namespaces: ClusterNamespaces, ends: ExemptionEnds) -> None:
         self._metrics = metrics
         self._clock = clock
         self._namespaces = namespaces
+        self._ends = ends
         self._connecting: asyncio.Task[None] | None = None
 
     def __call__(self, reload: Reload) -> None:
@@ -83,10 +121,14 @@ class _Reloads:
             for fault in reload.faults:
                 _log.error("policies not loaded, those before stay in force: %s", fault)
             return
+        for fault in reload.faults:
+            _log.error("cannot be used, and a policy denies what it matches: %s", fault)
         by_mode = Counter(policy.mode for policy in reload.book.policies)
-        self._metrics.policies_loaded(by_mode, self._clock.now().timestamp())
+        unusable = Counter(policy.mode for policy in reload.book.policies if not is_usable(policy))
+        self._metrics.policies_loaded(by_mode, self._clock.now().timestamp(), unusable)
         counts = ", ".join(f"{by_mode[mode]} {mode.value}" for mode in Mode)
         _log.info("policies in force: %s, generation %s", counts, reload.book.generation)
+        self._ends.look(reload.book)
         if reload.book.needs_labels:
             self._connecting = asyncio.create_task(self._connect())
 

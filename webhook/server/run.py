@@ -20,7 +20,8 @@ from webhook.server.entrance import Entrance
 from webhook.server.handlers import Admission
 from webhook.server.health import Health
 from webhook.server.metrics import Metrics
-from webhook.server.ports import Readiness, Reviews
+from webhook.server.ports import Readiness
+from webhook.server.routes import Routes
 from webhook.server.settings import ServeSettings
 from webhook.server.tls import Certificates
 
@@ -82,16 +83,15 @@ class Service:
     def __init__(
         self,
         settings: ServeSettings,
-        reviews: Reviews,
+        routes: Routes,
         ready: Readiness,
         numbers: Metrics,
         log: DecisionLog,
-        pins: Reviews | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
         self._certificates = Certificates(settings.tls, numbers)
-        self._admission = Admission(reviews, numbers, log, settings.limits, audit=settings.audit, pins=pins)
+        self._admission = Admission(routes, numbers, log, settings.limits, audit=settings.audit)
         self._health = Health(ready, numbers)
         limits = settings.limits
         self._reviews = Listener(

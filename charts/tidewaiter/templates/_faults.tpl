@@ -13,10 +13,36 @@
     {{- $faults = append $faults "tls.caBundle is not set: give the certificate of the authority that signed the one in tls.existingSecret (of a self-signed one, itself)" -}}
   {{- end -}}
 {{- end -}}
+{{- with .Values.webhook.clientCA -}}
+  {{- if and .configMap .secret -}}
+    {{- $faults = append $faults "webhook.clientCA.configMap and webhook.clientCA.secret are both set: give one of the two" -}}
+  {{- else if and (or .configMap .secret) (not .names) -}}
+    {{- $faults = append $faults "webhook.clientCA.names is empty: name what the API server's certificate bears; of most authorities others have certificates too" -}}
+  {{- else if and .names (not (or .configMap .secret)) -}}
+    {{- $faults = append $faults "webhook.clientCA.names is set without an authority: give webhook.clientCA.configMap or webhook.clientCA.secret" -}}
+  {{- end -}}
+{{- end -}}
+{{- with .Values.registry -}}
+  {{- if and .proxy .proxySecret -}}
+    {{- $faults = append $faults "registry.proxy and registry.proxySecret are both set: give one of the two" -}}
+  {{- else if and .noProxy (not (or .proxy .proxySecret)) -}}
+    {{- $faults = append $faults "registry.noProxy is set without registry.proxy or registry.proxySecret" -}}
+  {{- end -}}
+{{- end -}}
 {{- if and .Values.existingPoliciesConfigMap .Values.trustRoots -}}
   {{- $faults = append $faults "existingPoliciesConfigMap and trustRoots are both set: put TrustRoot documents into that ConfigMap" -}}
 {{- end -}}
-{{- if not .Values.existingPoliciesConfigMap -}}
+{{- if eq .Values.policySource "cluster" -}}
+  {{- if .Values.staticPolicies.enabled -}}
+    {{- $faults = append $faults "policySource is cluster and staticPolicies.enabled is set: static policies are made of the values' policies, or of existingPoliciesConfigMap" -}}
+  {{- end -}}
+  {{- if .Values.existingPoliciesConfigMap -}}
+    {{- $faults = append $faults "policySource is cluster and existingPoliciesConfigMap is set: policies come from one of the two" -}}
+  {{- end -}}
+{{- else if .Values.policySecrets -}}
+  {{- $faults = append $faults "policySecrets is set, and policySource is not cluster: other policies cannot name Secrets" -}}
+{{- end -}}
+{{- if and (eq .Values.policySource "values") (not .Values.existingPoliciesConfigMap) -}}
   {{- $acting := 0 -}}
   {{- range .Values.policies -}}
     {{- if ne (toString .mode) "Audit" -}}{{- $acting = add1 $acting -}}{{- end -}}

@@ -41,3 +41,14 @@ namespaceSelector:
   resources: [pods/ephemeralcontainers]
   scope: Namespaced
 {{- end -}}
+
+{{- /* What the guard looks at: words, none where there is nothing to guard. */ -}}
+{{- define "tidewaiter.guards" -}}
+{{- if and .Values.guard.enabled (eq .Values.mode "policy") -}}
+{{- $selecting := or .Values.podSecurityLabels .Values.existingPoliciesConfigMap -}}
+{{- range .Values.policies -}}
+  {{- if dig "match" "namespaceSelector" "" . -}}{{- $selecting = true -}}{{- end -}}
+{{- end -}}
+{{- if eq .Values.policySource "cluster" -}}policies namespaces{{- else if $selecting -}}namespaces{{- end -}}
+{{- end -}}
+{{- end -}}
