@@ -16,7 +16,6 @@ from tests.fakes.images import FakeRegistry, FakeTrustRoots, digest, pem
 from tests.golden.beside import BESIDE, IMAGE, KEYS
 from webhook.admission.decide import Decider, Options
 from webhook.admission.guard import Guard
-from webhook.admission.ports import User
 from webhook.admission.review import Answer
 from webhook.admission.reviewer import Reviewer
 from webhook.admission.verification import Verification
@@ -25,6 +24,7 @@ from webhook.codes import Code
 from webhook.errors import NotFoundOutError
 from webhook.images import Digest
 from webhook.kube.namespaces import KnownNamespaces
+from webhook.objects import User
 from webhook.policy.resources import Compiler
 from webhook.signatures.authorities import PUBLIC_GOOD
 from webhook.signatures.contents import BASE_DIGEST, BASE_NAME, Contents, Platform
