@@ -59,13 +59,16 @@ class WorkloadKind(msgspec.Struct, frozen=True):
         for steps in self.paths:
             found = _found(owner, steps, "")
             if steps[-1][1]:
-                images += [_image(path, container) for path, container in islice(found, MAX_ITEMS + 1)]
-            else:
-                pods += [pod(template, f"{path}.spec") for path, template in islice(found, MAX_TEMPLATES + 1)]
+                named = (use for path, container in found if (use := _image(path, container)).text)
+                images += islice(named, MAX_ITEMS + 1)
+                continue
+            for path, template in islice(found, MAX_TEMPLATES + 1):
+                pods.append(pod(template, f"{path}.spec"))
+                if sum(len(each.containers) for each in pods) > MAX_ITEMS:
+                    raise msgspec.ValidationError(f"more than {MAX_ITEMS} containers in one object")
         if len(pods) > MAX_TEMPLATES:
             raise msgspec.ValidationError(f"more than {MAX_TEMPLATES} pod templates in one object")
-        named = [use for use in images if use.text]
-        return (*pods, of_images(named)) if named else tuple(pods)
+        return (*pods, of_images(images)) if images else tuple(pods)
 
 
 def pods_of(kind: Kind | WorkloadKind, owner: Any) -> tuple[Pod, ...]:

@@ -12,8 +12,9 @@ from tests.admission.conftest import Deciders, FixedPolicies, book
 from tests.admission.test_decide import APP, HARDENED, OTHER, RELEASE, SIGNED, SOON, TOOL, a_pod, changed, findings
 from tests.admission.test_reviewer import a_pod as written_pod
 from tests.admission.test_reviewer import container, response, review
+from tests.fakes import sigstore
 from tests.fakes.clock import FakeClock
-from tests.fakes.images import FakeRegistry, FakeTrustRoots, digest, garbage
+from tests.fakes.images import FakeRegistry, FakeTrustRoots, digest, garbage, pem
 from webhook.admission.decide import Decider, Options
 from webhook.admission.reviewer import Reviewer
 from webhook.admission.verification import Verification
@@ -454,3 +455,102 @@ async def test_an_exempt_verdict_differs_in_nothing_but_what_exemptions_name(
     assert all(any(path == one[1] for one in exempted(exempt)) for _, path, *_ in revealed), "rules after an exempt one"
     assert {one[1] for one in before} <= {one[1] for one in after} | {one[1] for one in exempted(exempt)}
     assert exempt.allowed is (not after)
+
+
+REVIEW = "https://example.com/review/v1"
+VOUCHED = f"ghcr.io/acme/app@{sigstore.DIGEST}"
+
+
+def entry(*demands: str) -> str:
+    """A policy whose one entry asks for a signature by `release`, and a review by `ci` with demands."""
+    ci = json.dumps(sigstore.Key().pem)
+    return f"""
+apiVersion: tidewaiter.dev/v1alpha1
+kind: ClusterPodPolicy
+metadata: {{name: signed}}
+spec:
+  images:
+    authorities:
+    - {{name: release, key: {{pem: {json.dumps(pem(RELEASE))}}}}}
+    - {{name: ci, key: {{pem: {ci}}}}}
+    verify:
+    - name: ours
+      images: ["ghcr.io/acme/*"]
+      signatures: {{from: [release]}}
+      attestations:
+      - {{type: "{REVIEW}", from: [ci]{"".join(f", {demand}" for demand in demands)}}}
+"""
+
+
+FALSE = 'conditions: ["predicate.ok == true"]'
+
+
+@pytest.mark.parametrize(
+    ("codes", "left"),
+    [
+        pytest.param((), ["CONDITION_FALSE"], id="nothing is exempt"),
+        pytest.param(("CONDITION_FALSE",), ["NOT_SIGNED"], id="what an attestation says"),
+        pytest.param(("NOT_SIGNED",), ["CONDITION_FALSE"], id="that nobody signed"),
+        pytest.param(("NOT_SIGNED", "CONDITION_FALSE"), [], id="both"),
+    ],
+)
+async def test_an_exempt_refusal_of_an_entry_hides_no_other(
+    decider: Deciders, registry: FakeRegistry, codes: tuple[str, ...], left: list[str]
+) -> None:
+    said = sigstore.attestation(REVIEW, {"ok": False}, signer=sigstore.Key(), log=sigstore.Log.NONE)
+    registry.found[VOUCHED] = Evidence((said,))
+    policy = exempting(entry(FALSE), exemption(*codes)) if codes else entry(FALSE)
+    verdict = await decider(policy).decide(a_pod(VOUCHED), "prod", SOON)
+    assert [each.code.value for each in verdict.violations] == left
+
+
+async def test_an_image_without_evidence_is_refused_for_what_is_not_exempt(
+    decider: Deciders, registry: FakeRegistry
+) -> None:
+    verdict = await decider(exempting(entry(), exemption("NOT_SIGNED"))).decide(a_pod(VOUCHED), "prod", SOON)
+    assert [each.code.value for each in verdict.violations] == ["ATTESTATION_MISSING"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "left"),
+    [
+        ((), ["ATTESTATION_TOO_OLD"]),
+        (("ATTESTATION_TOO_OLD",), ["CONDITION_FALSE"]),
+        (("CONDITION_FALSE",), ["ATTESTATION_TOO_OLD"]),
+        (("ATTESTATION_TOO_OLD", "CONDITION_FALSE"), []),
+    ],
+)
+async def test_an_exempt_demand_of_an_attestation_hides_no_other_one(
+    decider: Deciders, registry: FakeRegistry, codes: tuple[str, ...], left: list[str]
+) -> None:
+    registry.found[VOUCHED] = Evidence((sigstore.attestation(REVIEW, {"ok": False}, signer=sigstore.Key()),))
+    policy = entry("maxAge: 1h", FALSE).replace("      signatures: {from: [release]}\n", "")
+    policy = exempting(policy, exemption(*codes)) if codes else policy
+    verdict = await decider(policy).decide(a_pod(VOUCHED), "prod", SOON)
+    assert [each.code.value for each in verdict.violations] == left
+
+
+async def test_what_baseline_forbids_is_not_exempt_with_what_restricted_does(decider: Deciders) -> None:
+    security = {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"add": ["SYS_ADMIN"]},
+        "seccompProfile": {"type": "Unconfined"},
+    }
+    worst = of(
+        {
+            "containers": [{"name": "app", "image": APP, "securityContext": security}],
+            "volumes": [{"name": "root", "hostPath": {"path": "/"}}],
+        }
+    )
+    restricted = changed(HARDENED).replace(
+        "{runAsNonRoot: true, readOnlyRootFilesystem: true}", "{podSecurity: {level: restricted}}"
+    )
+    codes = ["RESTRICTED_VOLUMES", "CAPABILITIES_RESTRICTED", "SECCOMP_PROFILE_RESTRICTED"]
+    policy = exempting(restricted, exemption(*(f"POD_SECURITY_{code}" for code in codes)))
+    verdict = await decider(policy).decide(worst, "prod", SOON)
+    assert {each.code.value for each in verdict.violations} == {
+        "POD_SECURITY_HOST_PATH_VOLUMES",
+        "POD_SECURITY_CAPABILITIES_BASELINE",
+        "POD_SECURITY_SECCOMP_PROFILE_BASELINE",
+    }

@@ -9,6 +9,7 @@ from tests.admission.test_decide import APP, SOON, TOOL, a_pod, findings
 from tests.admission.test_exemptions import exempted, of
 from tests.fakes.clock import FakeClock
 from webhook.admission.decide import Decider, Options
+from webhook.admission.findings import MAX_FINDINGS
 from webhook.admission.verification import Verification
 from webhook.checks import Check
 from webhook.checks.rules import ContainerRules
@@ -135,3 +136,21 @@ async def test_all_containers_of_a_name_have_to_be_exempt(judged: Judged) -> Non
     twins = of({"containers": [{"name": "c0", "image": APP}], "initContainers": [{"name": "c0", "image": TOOL}]})
     found = finds((Code.RUN_AS_NON_ROOT, ANNOTATION, Mode.ENFORCE, "c0"))
     assert not (await judged(found, exempt=(Code.RUN_AS_NON_ROOT,), pod=twins)).allowed
+
+
+async def test_of_very_many_findings_the_rest_is_not_looked_for_and_denies_all_the_same(judged: Judged) -> None:
+    looked_at = 0
+
+    def endless(pod: Pod, rules: ContainerRules) -> Iterator[Violation]:
+        nonlocal looked_at
+        for number in range(1_000_000):
+            looked_at += 1
+            yield Violation(code=Code.RUN_AS_NON_ROOT, path=f"{FIELD}[{number}]", message="m", container="c0")
+
+    verdict = await judged(endless, exempt=(Code.RUN_AS_NON_ROOT,), pod=a_pod(APP))
+    assert looked_at == MAX_FINDINGS + 2
+    assert len(verdict.exempted) == MAX_FINDINGS
+    rest = ("OBJECT_INVALID", "spec", "Enforce")
+    assert told(verdict) == [rest]
+    assert [policy for _, _, policy, _ in findings(verdict)] == ["p", "q"]
+    assert not verdict.allowed

@@ -1,16 +1,20 @@
 """The guard of policies and of the labels that they read."""
 
+import asyncio
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.admission.conftest import FixedPolicies, book
-from webhook.admission.guard import Guard
+from webhook.admission.guard import MAX_BYTES, Guard
 from webhook.admission.review import ReviewError
 from webhook.objects import User
 from webhook.policy.book import Book
+from webhook.policy.resources import MAX_FAULTS, MAX_VALUES
 
 PEM = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 TEAM = "team"
@@ -262,3 +266,83 @@ async def test_what_is_no_review_is_none() -> None:
     guard = Guard(FixedPolicies(book(POLICIES)), FixedAuthorization(allowed=True), pod_security_labels=False)
     with pytest.raises(ReviewError):
         await guard.review(msgspec.json.encode({"kind": "x"}))
+
+
+MANY_KEYS = {f"k{index}": 1 for index in range(200_000)}
+TOO_LARGE = [
+    pytest.param(a_policy({"containers": MANY_KEYS}), id="members"),
+    pytest.param(a_policy({"images": {"allow": ["a b"] * 130_000}}), id="items"),
+    pytest.param({**a_policy(GOOD), **MANY_KEYS}, id="members beside the spec"),
+    pytest.param({**a_policy(GOOD), "kind": MANY_KEYS}, id="members of the kind"),
+    pytest.param(a_policy({"images": {"allow": ["a" * MAX_BYTES]}}), id="bytes"),
+]
+
+
+@pytest.mark.parametrize("large", TOO_LARGE)
+async def test_a_resource_that_is_too_large_is_refused_unread(large: Any) -> None:
+    for old in (None, a_policy(GOOD)):
+        denied = await resource(large, old)
+        assert causes(denied) == [("POLICY_INVALID", "spec")]
+        assert "the ClusterPodPolicy is too large: more than 5,000 values or" in denied["status"]["message"]
+
+
+@pytest.mark.parametrize("large", TOO_LARGE)
+async def test_one_that_is_too_large_can_still_be_finalised_and_replaced(large: Any) -> None:
+    assert (await resource({**large, "metadata": {"finalizers": []}}, large))["allowed"]
+    assert (await resource(a_policy(GOOD), large))["allowed"]
+
+
+async def test_what_the_api_server_writes_does_not_count() -> None:
+    fields = {"managedFields": [{"fieldsV1": MANY_KEYS}], "annotations": {"a": "x" * MAX_BYTES}}
+    assert (await resource(a_policy(GOOD, **fields)))["allowed"]
+    assert (await resource({**a_policy(GOOD), "status": MANY_KEYS}))["allowed"]
+
+
+async def test_of_many_faults_the_first_ones_are_told_and_how_many_more_there_are() -> None:
+    at_most = await guarded(a_policy({**GOOD, **dict.fromkeys(map(str, range(MAX_FAULTS)), 1)}))
+    assert len(at_most) == MAX_FAULTS
+    more = await guarded(a_policy({**GOOD, **dict.fromkeys(map(str, range(MAX_FAULTS + 2)), 1)}))
+    assert more == [*at_most, "and 2 more faults"]
+
+
+async def guarded(new: Any) -> list[str]:
+    """The messages of all findings, also of those for which an answer has no room."""
+    guard = Guard(FixedPolicies(book(POLICIES)), FixedAuthorization(allowed=True), pod_security_labels=False)
+    answer = await guard.review(a_review("clusterpodpolicies", new, group="tidewaiter.dev"))
+    return [violation.message for violation in answer.record.violations]
+
+
+ALMOST_TOO_LARGE = [
+    pytest.param(a_policy({f"readOnly{index}": 1 for index in range(MAX_VALUES // 2 - 10)}), id="members"),
+    pytest.param(a_policy({"images": {"allow": ["a b"] * (MAX_VALUES - 10)}}), id="items"),
+]
+
+
+@pytest.mark.parametrize("large", ALMOST_TOO_LARGE)
+async def test_the_event_loop_goes_on_while_a_resource_is_judged(large: Any) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    turning = asyncio.create_task(turn())
+    found = await guarded(large)
+    turning.cancel()
+    with suppress(asyncio.CancelledError):
+        await turning
+    assert "more faults" in found[-1]
+    assert turns > 10
+
+
+async def test_a_resource_that_is_not_judged_in_time_is_refused_without_a_verdict_on_it() -> None:
+    guard = Guard(FixedPolicies(book(POLICIES)), FixedAuthorization(allowed=True), pod_security_labels=False)
+    body = a_review("clusterpodpolicies", ALMOST_TOO_LARGE[0].values[0], group="tidewaiter.dev")
+    begun = time.monotonic()
+    answer = await guard.review(body, 0.01)
+    assert time.monotonic() - begun < 5
+    status = json.loads(answer.body)["response"]["status"]
+    assert (status["code"], answer.record.decision) == (500, "error")
+    assert "the ClusterPodPolicy was not judged in time; ask again" in status["message"]

@@ -9,6 +9,7 @@ from tests.admission.conftest import Deciders
 from tests.admission.test_decide import APP, SOON
 from tests.admission.test_exemptions import of
 from webhook.admission.pod_security_labels import Demand, demands
+from webhook.checks.pod_security import LATEST_MINOR
 from webhook.checks.rules import PodSecurityLevel
 from webhook.codes import Code
 from webhook.pods import Pod
@@ -93,6 +94,13 @@ def test_a_version_that_is_none_is_the_latest(version: str) -> None:
 
 def test_the_largest_version_is_what_go_can_count() -> None:
     assert demands(labelled(enforce_version=f"v1.{2**63 - 1}")).wrong == ()
+
+
+def test_whatever_labels_say_the_names_of_policies_are_those_of_versions_that_are_known() -> None:
+    versions = ["latest", f"v1.{2**63 - 1}", *(f"v1.{minor}" for minor in range(3 * LATEST_MINOR))]
+    names = {str(demands(labelled(enforce="baseline", enforce_version=version)).enforce) for version in versions}
+    known = ["latest", *(f"v1.{minor}" for minor in range(LATEST_MINOR + 1))]
+    assert names == {f"PodSecurity baseline:{version}" for version in known}
 
 
 async def verdict(

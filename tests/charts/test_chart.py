@@ -278,6 +278,23 @@ def test_a_digest_goes_before_a_tag(helm: Path) -> None:
         (("--set=tls.key=-----BEGIN PRIVATE KEY-----",), "tls.existingSecret and tls.cert with tls.key are both set"),
         (("--set-json=policies.starter=null",), "policies is empty"),
         (("--set=mode=policy",), "every pod would be denied"),
+        (("--set=mode=policy", "--set=policySource=cluster"), "every pod would be denied"),
+        (
+            (r"--set=workloadKinds.rollouts\.argoproj\.io=spec.template\,spec.template",),
+            "workloadKinds of rollouts.argoproj.io: the path spec.template is named twice",
+        ),
+        (
+            (r"--set=workloadKinds.tasks\.tekton\.dev=spec.steps[]\,spec.steps[]",),
+            "workloadKinds of tasks.tekton.dev: the path spec.steps is named twice",
+        ),
+        (
+            (r"--set=workloadKinds.tasks\.tekton\.dev=spec.steps[]\,spec.steps",),
+            "workloadKinds of tasks.tekton.dev: the path spec.steps is named twice",
+        ),
+        (
+            (r"--set=workloadKinds.tasks\.tekton\.dev=spec.a.b[].c\,spec.a",),
+            "workloadKinds of tasks.tekton.dev: the path spec.a is named twice, or another one leads on from its end",
+        ),
         (
             ("--set=existingPoliciesConfigMap=ours", "--set=trustRoots.corp.file=corp.json"),
             "existingPoliciesConfigMap and trustRoots are both set",
@@ -316,6 +333,18 @@ def test_all_that_is_missing_is_told_at_once(helm: Path) -> None:
 
 def test_policy_mode_needs_an_acting_policy_only_where_the_rest_is_denied(helm: Path) -> None:
     assert "--no-match=allow" in render(helm, AUDIT, "--set=mode=policy", "--set=noMatch=allow").args
+
+
+@pytest.mark.parametrize("arguments", [["--is-upgrade"], ["--set-json=policies.starter=null"]])
+def test_policies_of_the_cluster_may_be_others_than_those_of_the_values(arguments: list[str], each_helm: Path) -> None:
+    rendered = render(each_helm, AUDIT, "--set=mode=policy", "--set=policySource=cluster", *arguments)
+    assert "--no-match=deny" in rendered.args
+
+
+def test_paths_of_a_workload_kind_may_begin_alike(helm: Path) -> None:
+    paths = "spec.steps[],spec.stepsOf[],spec.steps2[]"
+    rendered = render(helm, AUDIT, f'--set-json=workloadKinds={{"tasks.tekton.dev":"{paths}"}}')
+    assert f"--workload-kind=tasks.tekton.dev={paths}" in rendered.args
 
 
 def test_the_certificate_that_the_refusal_tells_to_make_is_for_the_service(helm: Path, tmp_path: Path) -> None:

@@ -51,6 +51,36 @@ def test_policies_and_namespaces_are_looked_at_as_they_are_written(helm: Path) -
         assert (each["sideEffects"], each["timeoutSeconds"]) == ("None", 10)
 
 
+def _exempt(helm: Path, values: Path, *arguments: str) -> list[str]:
+    """The expressions by which the guard is not asked about policies and trust roots."""
+    webhook = render(helm, values, "--set=mode=policy", "--set=policySource=cluster", *arguments).guard[POLICIES]
+    return [each["expression"] for each in webhook.get("matchConditions", [])]
+
+
+def test_only_what_the_installation_makes_itself_is_not_looked_at(each_helm: Path) -> None:
+    (expression,) = _exempt(each_helm, CLUSTER)
+    assert expression == (
+        "request.operation != 'CREATE'"
+        " || object.metadata.?annotations[?'helm.sh/hook'].orValue('') != 'post-install'"
+        " || !(request.resource.resource + '/' + object.metadata.?name.orValue('')"
+        ' in ["clusterpodpolicies/production","trustroots/sigstore"])'
+    )
+
+
+def test_everything_is_looked_at_from_the_first_upgrade_on(each_helm: Path) -> None:
+    assert _exempt(each_helm, CLUSTER, "--is-upgrade") == []
+
+
+def test_everything_is_looked_at_where_the_installation_makes_nothing(each_helm: Path) -> None:
+    assert _exempt(each_helm, AUDIT, "--set-json=policies.starter=null") == []
+
+
+@pytest.mark.parametrize("match", ["null", "[]", '["a"]', '"a"'])
+def test_a_match_that_is_no_object_is_no_fault_of_the_templates(match: str, each_helm: Path) -> None:
+    rendered = render(each_helm, POLICY, "--skip-schema-validation", f"--set-json=policies.production.match={match}")
+    assert rendered.guard == {}
+
+
 def test_the_release_and_kube_system_stay_in_the_hands_of_whoever_has_them(helm: Path) -> None:
     (term,) = render(helm, CLUSTER).guard[NAMESPACES]["namespaceSelector"]["matchExpressions"]
     assert (term["key"], term["operator"]) == ("kubernetes.io/metadata.name", "NotIn")

@@ -19,6 +19,7 @@ class FakeResources:
     """Objects by plural and name, and every watch that is open; what is put and deleted is told to those that watch.
 
     `statuses` answers requests in place of content, by `list` or `watch`; `raw` are lines that watches send first.
+    Requests for Secrets wait at the `gate`, which is open at first.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,9 @@ class FakeResources:
         self.history: list[tuple[int, str, bytes]] = []
         self.changed = asyncio.Condition()
         self.broken: list[bytes] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = self.most_waiting = 0
         self.port = 0
 
     async def put(self, plural: str, name: str, spec: Any, **more: Any) -> None:
@@ -100,6 +104,10 @@ class FakeResources:
     async def secret(self, request: web.Request) -> web.Response:
         name = f"{request.match_info['namespace']}/{request.match_info['name']}"
         self.asked.append((f"secret {name}", {}))
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        await self.gate.wait()
+        self.waiting -= 1
         if status := self.statuses.get("secret", 0 if name in self.secrets else 404):
             return web.json_response({"kind": "Status", "code": status}, status=status)
         data = {key: base64.b64encode(text.encode()).decode() for key, text in self.secrets[name].items()}

@@ -3,6 +3,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from webhook.codes import Code
 from webhook.errors import ConfigurationError
 from webhook.kube import watching
 from webhook.kube.connection import Connection
-from webhook.kube.key_secrets import KeySecrets
+from webhook.kube.key_secrets import MAX_AT_ONCE, KeySecrets
 from webhook.kube.policies import ClusterPolicies
 from webhook.policy.book import Book, Policy
+from webhook.policy.matching import Match
 from webhook.policy.resources import Compiled
 from webhook.policy.unusable import UNREAD, is_usable
 from webhook.signatures.authorities import KeyAuthority
@@ -224,8 +226,9 @@ async def test_garbage_changes_nothing_and_is_followed_by_a_new_list(
         b'{"metadata": {"resourceVersion": "1"}, "items": [{"metadata": {}}]}',
         b'{"metadata": {"resourceVersion": "1"}, "items": ' + json.dumps([{"metadata": {}}] * 10_001).encode() + b"}",
         b" " * (watching.MAX_LIST_BYTES + 1),
+        b'{"metadata": {"resourceVersion": "1", "continue": "abc"}, "items": [{"metadata": {"name": "first"}}]}',
     ],
-    ids=range(6),
+    ids=range(7),
 )
 async def test_a_list_that_cannot_be_used_is_none(
     api: FakeResources, clock: FakeClock, tmp_path: Path, body: bytes
@@ -236,6 +239,97 @@ async def test_a_list_that_cannot_be_used_is_none(
         assert found.names == [UNREAD]
         api.raw_list = None
         await found.has()
+
+
+async def test_a_part_of_a_list_is_told_of(api: FakeResources, clock: FakeClock, tmp_path: Path) -> None:
+    api.raw_list = b'{"metadata": {"resourceVersion": "1", "continue": "abc"}, "items": []}'
+    async with running(api, clock, tmp_path) as found:
+        await eventually(lambda: len(api.asked) > 2)
+        why = found.policies.unready(found.book.generation)
+        assert why == "policies were not read: the API server sent a part of a list"
+
+
+def unreadable(name: str, nested: str, version: int = 1) -> bytes:
+    metadata = f'{{"name": "{name}", "resourceVersion": "{version}"}}'
+    spec = f'{{"mode": "Warn", "match": {{"namespaces": {{"include": ["prod"]}}}}, "x": {nested}}}'
+    return f'{{"spec": {spec}, "metadata": {metadata}}}'.encode()
+
+
+DEEP = ["[" * depth + "]" * depth for depth in (970, 1_500, 9_990)] + ['{"a":' * 1_500 + "1" + "}" * 1_500]
+
+
+@pytest.mark.parametrize("nested", DEEP, ids=range(len(DEEP)))
+async def test_a_listed_policy_that_is_nested_too_deep_denies_what_it_matches_and_the_one_beside_it_is_in_force(
+    api: FakeResources, clock: FakeClock, tmp_path: Path, nested: str
+) -> None:
+    sound = json.dumps({"metadata": {"name": "sound"}, "spec": ANY}).encode()
+    items = b",".join([unreadable("deep", nested), sound])
+    api.raw_list = b'{"metadata": {"resourceVersion": "1"}, "items": [' + items + b"]}"
+    async with running(api, clock, tmp_path) as found:
+        await found.has("deep", "sound")
+        assert not is_usable(found.the("deep"))
+        assert is_usable(found.the("sound"))
+        assert found.the("deep").mode is Mode.WARN
+        assert found.the("deep").match != found.the("sound").match
+
+
+@pytest.mark.parametrize("nested", DEEP, ids=range(len(DEEP)))
+async def test_a_policy_that_is_changed_to_one_nested_too_deep_denies_and_later_changes_are_seen(
+    api: FakeResources, clock: FakeClock, tmp_path: Path, nested: str
+) -> None:
+    await api.put(POLICIES, "deep", ANY)
+    async with running(api, clock, tmp_path) as found:
+        await found.has("deep")
+        line = b'{"type": "MODIFIED", "object": ' + unreadable("deep", nested, api.version + 1) + b"}\n"
+        await api.send(POLICIES, line)
+        await eventually(lambda: not is_usable(found.the("deep")))
+        await api.put(POLICIES, "sound", ANY)
+        await found.has("deep", "sound")
+        assert is_usable(found.the("sound"))
+        assert [verb for verb, _ in api.asked].count(f"list {POLICIES}") == 1
+
+
+@pytest.mark.parametrize("value", [b"1e999", b"1" * 5_000, b'"\xff"'], ids=range(3))
+async def test_a_policy_of_which_only_the_name_can_be_read_denies_everything(
+    api: FakeResources, clock: FakeClock, tmp_path: Path, value: bytes
+) -> None:
+    sound = json.dumps({"metadata": {"name": "sound"}, "spec": ANY}).encode()
+    items = b",".join([unreadable("broken", "?").replace(b"?", value), sound])
+    api.raw_list = b'{"metadata": {"resourceVersion": "1"}, "items": [' + items + b"]}"
+    async with running(api, clock, tmp_path) as found:
+        await found.has("broken", "sound")
+        assert not is_usable(found.the("broken"))
+        assert found.the("broken").mode is Mode.ENFORCE
+        assert found.the("broken").match == Match()
+        assert is_usable(found.the("sound"))
+
+
+async def test_a_mode_of_any_depth_makes_no_other_policy_unusable(
+    api: FakeResources, clock: FakeClock, tmp_path: Path
+) -> None:
+    deep = [
+        f'{{"metadata": {{"name": "d{depth}"}}, "spec": {{"mode": {"[" * depth + "]" * depth}}}}}'
+        for depth in range(940, 1_010)
+    ]
+    sound = json.dumps({"metadata": {"name": "sound"}, "spec": ANY})
+    api.raw_list = f'{{"metadata": {{"resourceVersion": "1"}}, "items": [{", ".join([*deep, sound])}]}}'.encode()
+    async with running(api, clock, tmp_path) as found:
+        await eventually(lambda: "sound" in found.names)
+        assert [policy.name for policy in found.book.policies if is_usable(policy)] == ["sound"]
+        assert len(found.names) == 71
+
+
+async def test_a_line_in_many_pieces_costs_what_it_weighs() -> None:
+    line = b"x" * 3_000_000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for begin in range(0, len(line), 50):
+            yield line[begin : begin + 50]
+        yield b"\n\n{}\nrest"
+
+    began = process_time()
+    assert [each async for each in watching.lines(chunks())] == [line, b"{}"]
+    assert process_time() - began < 2.0
 
 
 async def test_a_large_object_is_one_event(api: FakeResources, clock: FakeClock, tmp_path: Path) -> None:
@@ -363,6 +457,22 @@ async def test_secrets_are_known_by_their_names_and_in_base64(
     gone = KeySecrets(Connection(tmp_path / "nowhere"), "tidewaiter", clock, 60.0)
     (why,) = (await gone.read([("keys", "a")])).values()
     assert str(why).startswith("the API server did not answer (")
+
+
+async def test_secrets_are_asked_for_a_few_at_once_and_those_that_wait_lose_no_time(
+    api: FakeResources, clock: FakeClock, tmp_path: Path
+) -> None:
+    wanted = [(f"k{number}", "a") for number in range(3 * MAX_AT_ONCE)]
+    api.secrets = {f"tidewaiter/{name}": {"a": "content"} for name, _ in wanted}
+    api.gate.clear()
+    async with api.listening(tmp_path) as kubeconfig:
+        connection = Connection(kubeconfig)
+        reading = asyncio.create_task(KeySecrets(connection, "tidewaiter", clock, 60.0).read(wanted))
+        await eventually(lambda: api.waiting == MAX_AT_ONCE)
+        api.gate.set()
+        assert await reading == dict.fromkeys(wanted, b"content")
+        assert api.most_waiting == MAX_AT_ONCE
+        await connection.close()
 
 
 async def test_a_failure_that_nobody_foresaw_denies_until_it_works_again(

@@ -129,3 +129,19 @@ def test_both_kinds_of_name_are_judged_alike(kind: type[ImageReference | PinnedI
     assert image is not None
     assert THREAT_MODEL_POLICY.refusal(image) is not None
     assert Allowlist(patterns(f"{DOCKER_HUB}/library/*")).refusal(image) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("registry.example.com/team/app", "registry.example.com/team/app"),
+        ("docker.io/library/nginx", "docker.io/library/nginx"),
+        ("registry.example.com:5000/app", "registry.example.com:5000/app"),
+        ("registry.example.com/*", ""),
+        ("registry.example.com/*/app", ""),
+        ("registry.example.com/**", ""),
+        ("*.example.com/app", ""),
+    ],
+)
+def test_a_pattern_of_one_image_knows_its_name(text: str, name: str) -> None:
+    assert Pattern.parse(text).one_name == name

@@ -11,7 +11,7 @@ from webhook.codes import Code
 from webhook.pods import ImageUse
 from webhook.policy.book import Policy
 from webhook.policy.matching import Match
-from webhook.policy.resources import Compiled, Compiler, Secrets, secret_names
+from webhook.policy.resources import MAX_FAULTS, MAX_VALUES, Compiled, Compiler, Secrets, secret_names
 from webhook.policy.unusable import is_usable
 from webhook.verdict import Mode
 
@@ -220,3 +220,24 @@ def test_whatever_goes_wrong_with_a_policy_it_is_not_skipped() -> None:
     assert is_usable(the(found, "other"))
     wrong = Compiler().compiled({"one": resource(keyed(REF))}, {}, {("keys", "a.pub"): 7})  # type: ignore[dict-item]
     assert [fault.message for fault in wrong.faults] == ["cannot be read (AttributeError)"]
+
+
+def test_of_many_faults_of_one_resource_some_are_told_and_how_many_more_there_are() -> None:
+    found = compiled(first={**GOOD, **dict.fromkeys(map(str, range(100)), 1)}, second=TYPO)
+    assert len(found.faults) == MAX_FAULTS + 1 + 1
+    assert found.faults[MAX_FAULTS].message == "and 68 more faults"
+    assert not is_usable(the(found, "first"))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"containers": dict.fromkeys(map(str, range(MAX_VALUES)), 1)}, id="members"),
+        pytest.param({"images": {"allow": ["registry.example.com/a"] * MAX_VALUES}}, id="items"),
+        pytest.param({"images": {"allow": [[[]] for _ in range(MAX_VALUES // 2)]}}, id="nested"),
+    ],
+)
+def test_a_resource_with_too_many_values_is_not_read_and_denies(spec: Any) -> None:
+    found = compiled(first=spec)
+    assert [fault.message for fault in found.faults] == ["has more than 5,000 values"]
+    assert not is_usable(the(found, "first"))

@@ -11,6 +11,8 @@ from tests.kube.resources_api import FakeResources
 from tests.server.test_program import Output, ask, client, config, metrics
 from webhook.config import ServeConfig
 from webhook.errors import ConfigurationError
+from webhook.policy.documents import Fault
+from webhook.server.policy_sources import NewFaults
 from webhook.server.program import running
 from webhook.server.run import Service
 
@@ -62,3 +64,24 @@ async def test_without_policies_and_without_a_cluster_it_does_not_start(tmp_path
     with pytest.raises(ConfigurationError, match="no --policy is given, and there is no cluster"):
         async with running(of_cluster(tmp_path, None), Output()):
             pass
+
+
+def test_a_fault_is_news_once_for_as_long_as_it_is_there() -> None:
+    first, second = (Fault(f"ClusterPodPolicy/{name}", 0, "spec", "is required") for name in ("a", "b"))
+    news = NewFaults()
+    sets = [(first,), (first, second), (second,), (), (second, first)]
+    assert [news.of(each) for each in sets] == [(first,), (second,), (), (), (second, first)]
+
+
+async def test_what_is_wrong_with_a_policy_is_not_said_again_when_another_one_changes(tmp_path: Path) -> None:
+    api, output = FakeResources(), Output()
+    async with (
+        asyncio.timeout(60),
+        api.listening(tmp_path) as kubeconfig,
+        running(of_cluster(tmp_path, kubeconfig), output),
+    ):
+        for name in ("first", "second", "third"):
+            await api.put(POLICIES, name, {**SPEC, "mod": name})
+            await output.wait_for(lambda line, name=name: f"ClusterPodPolicy/{name}: " in line["msg"])  # type: ignore[misc]
+    said = [line["msg"] for line in output.lines if line["msg"].startswith("cannot be used")]
+    assert len(said) == 3

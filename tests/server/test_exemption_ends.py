@@ -11,7 +11,7 @@ from webhook.codes import Code
 from webhook.policy.allowlist import Pattern
 from webhook.policy.book import Book, Policy
 from webhook.policy.exemptions import Exemption
-from webhook.server.exemption_ends import ExemptionEnds
+from webhook.server.exemption_ends import MAX_LINES, MAX_SERIES, ExemptionEnds
 from webhook.server.metrics import Metrics
 
 NAME = "tidewaiter_exemption_expiry_timestamp_seconds"
@@ -94,6 +94,29 @@ def test_the_metric_has_each_reason_of_each_policy_and_of_those_alike_the_first_
     }
     subject.ends.look(book())
     assert subject.gauge() == []
+
+
+def test_of_very_many_each_look_names_some_until_all_were_named_once_a_day(subject: Subject) -> None:
+    policies, minute = book(*(exemption(DAY, reason=f"r{index}") for index in range(50))), timedelta(minutes=1)
+    looks = [subject.said(policies, minute)[:] for _ in range(4)]
+    assert [len(each) for each in looks] == [MAX_LINES + 1, MAX_LINES + 1, 10, 0]
+    assert looks[0][-1] == "and 30 more exemptions that end within a week or have ended"
+    named = [line for look in looks for line in look if line.startswith("policy p: ")]
+    assert len(set(named)) == len(named) == 50
+    assert len(subject.said(policies, 2 * DAY)) == MAX_LINES + 1
+
+
+def test_the_metric_has_the_ends_that_come_next_and_then_those_that_have_passed(subject: Subject) -> None:
+    passed = [exemption(-index * DAY, reason=f"passed {index}") for index in range(10)]
+    coming = [exemption((index + 1) * DAY, reason=f"coming {index}") for index in range(MAX_SERIES - 5)]
+    subject.ends.look(book(*passed, *coming))
+    shown = subject.gauge()
+    assert len(shown) == MAX_SERIES
+    assert sum('reason="coming' in line for line in shown) == MAX_SERIES - 5
+    subject.ends.look(book(*passed, *coming, *(exemption(100 * DAY, reason=f"late {index}") for index in range(50))))
+    shown = subject.gauge()
+    assert len(shown) == MAX_SERIES
+    assert sum('reason="late' in line for line in shown) == 5
 
 
 async def test_it_is_looked_at_again_and_again(subject: Subject) -> None:

@@ -96,6 +96,24 @@ def test_a_typo_in_a_policy_is_refused_with_its_path_and_what_was_meant(
     assert "POLICY_INVALID" in refused(cluster, "apply", "-f", "-", content=root)
 
 
+def test_the_mark_of_helm_excuses_only_what_the_release_makes(cluster: ControlPlane, release: Release) -> None:
+    assert TYPO in refused(cluster, "create", "-f", "-", content=marked("other", BROKEN))
+    assert TYPO in refused(cluster, "apply", "-f", "-", content=marked("payments", BROKEN))
+    root = marked("everywhere", {"trustedRoot": {"mediaType": "x"}}, "TrustRoot")
+    assert "POLICY_INVALID" in refused(cluster, "create", "-f", "-", content=root)
+    assert not refused(cluster, "delete", "cpp", "payments")
+    with release.stopped():
+        assert "failed calling webhook" in refused(cluster, "create", "-f", "-", content=marked("other", SPEC))
+        assert not refused(cluster, "create", "-f", "-", content=marked("payments", PAYMENTS))
+
+
+def marked(name: str, spec: dict[str, Any], kind: str = "ClusterPodPolicy") -> str:
+    """A document as helm makes it when it installs."""
+    content = json.loads(document(name, spec, kind))
+    content["metadata"]["annotations"] = {"helm.sh/hook": "post-install"}
+    return json.dumps(content)
+
+
 def test_a_policy_that_was_broken_before_can_be_labelled_mended_and_deleted(
     cluster: ControlPlane, release: Release
 ) -> None:

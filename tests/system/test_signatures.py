@@ -132,6 +132,7 @@ def _admitted(image: str) -> dict[str, Any]:
         "allowed": True,
         "policies": ["production"],
         "violations": [],
+        "exempted": [],
         "images": [{"reference": image, "digest": digest, "verified": True, "signers": ["release"]}],
     }
 
@@ -154,6 +155,7 @@ def _not_signed(image: str) -> dict[str, Any]:
         "allowed": False,
         "policies": ["production"],
         "violations": [violation],
+        "exempted": [],
         "images": [{"reference": image, "digest": digest, "verified": False, "signers": []}],
     }
 

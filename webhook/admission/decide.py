@@ -14,7 +14,6 @@ from webhook.admission import pod_security_labels
 from webhook.admission.findings import (
     NO_CODES,
     Findings,
-    accepted_codes,
     at,
     code_alone,
     granted,
@@ -145,7 +144,7 @@ class Decider:
         for policy in policies:
             if policy.images is None:
                 continue
-            accepted = accepted_codes(findings.granted, policy, image) if findings.granted else NO_CODES
+            accepted = findings.accepted_codes(policy, image) if findings.granted else NO_CODES
             judgement = policy.images.judge(image, pinning=self.options.pinning, accepted=accepted)
             for violation in judgement.exempt:
                 findings.add_of_image(policy, at(use, violation), image)
@@ -179,7 +178,7 @@ def _judge_fields(policy: Policy, pod: Pod, namespace: str, findings: Findings, 
         exemptions = FieldExemptions(findings.granted.get(policy.name, ()), pod)
     told: dict[str, Mode] = {}
     for check in policy.checks:
-        for violation in check(pod, policy.rules):
+        for violation in findings.bounded(check(pod, policy.rules), pod.path):
             exemption = exemptions.of(violation) if exemptions else None
             if violation.code in moot:
                 continue
@@ -227,7 +226,7 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
                 for violation in _denied_index(policy, pinned, outcome):
                     _add(policy, violation, inquiry, answers, findings)
             else:
-                _add(policy, _violation(entry, image, pinned, outcome), inquiry, answers, findings)
+                _refuse(policy, entry, inquiry, pinned, outcome, answers, findings)
     return ImageResult(
         path=use.path,
         container=use.container,
@@ -236,6 +235,22 @@ def _conclude(inquiry: Inquiry, answers: Answers, findings: Findings) -> ImageRe
         verified=entries > 0 and len(satisfied) == entries,
         signers=_signers(satisfied),
     )
+
+
+def _refuse(
+    policy: Policy,
+    entry: VerifyEntry,
+    inquiry: Inquiry,
+    image: PinnedImage,
+    outcome: Outcome | NotFoundOutError,
+    answers: Answers,
+    findings: Findings,
+) -> None:
+    """What an entry was not satisfied for: the first refusal that no exemption accepts."""
+    others = outcome.others if isinstance(outcome, Outcome) else ()
+    for one in (outcome, *others):
+        if not _add(policy, _violation(entry, inquiry.image, image, one), inquiry, answers, findings):
+            return
 
 
 def _denied_index(policy: Policy, image: PinnedImage, outcome: Outcome) -> tuple[Violation, ...]:
@@ -253,12 +268,15 @@ def _judge_unresolved(
             _add(policy, _not_found_out(error, str(image), ""), inquiry, answers, findings)
 
 
-def _add(policy: Policy, violation: Violation, inquiry: Inquiry, answers: Answers, findings: Findings) -> None:
-    """A violation that an answer makes. Of what a pull secret opened nothing is told to whoever creates pods."""
+def _add(policy: Policy, violation: Violation, inquiry: Inquiry, answers: Answers, findings: Findings) -> bool:
+    """A violation that an answer makes; whether it is exempt.
+
+    Of what a pull secret opened nothing is told to whoever creates pods.
+    """
     image = inquiry.image
     if image is not None and image in answers.opened:
         violation = code_alone(violation, str(image))
-    findings.add_of_image(policy, at(inquiry.use, violation), image)
+    return findings.add_of_image(policy, at(inquiry.use, violation), image)
 
 
 def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
@@ -268,12 +286,12 @@ def _signers(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 
 
 def _violation(
-    entry: VerifyEntry, named: ImageReference, image: PinnedImage, outcome: Outcome | NotFoundOutError
+    entry: VerifyEntry, named: ImageReference | None, image: PinnedImage, outcome: Outcome | NotFoundOutError
 ) -> Violation:
     if isinstance(outcome, NotFoundOutError):
         return _not_found_out(outcome, str(image), entry.name)
     code = outcome.code or Code.NOT_SIGNED
-    untagged = named.digest is not None and named.tag is None
+    untagged = named is not None and named.digest is not None and named.tag is None
     fix = mend(code, image, entry, outcome.attestation, unknown_to=outcome.unknown_to, untagged=untagged)
     return Violation(code=code, path="", message=outcome.message, fix=fix, image=str(image), entry=entry.name)
 

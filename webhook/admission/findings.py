@@ -1,6 +1,6 @@
 """The findings of one request: each gets its policy and what it does, or the exemption that accepts it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -10,11 +10,14 @@ from webhook.codes import MEANINGS, TRANSIENT, Code
 from webhook.images import ImageReference
 from webhook.pods import ImageUse
 from webhook.policy.book import OnError, Policy
-from webhook.policy.exemptions import Exemption, accepted
+from webhook.policy.exemptions import Accepted, Exemption, accepted
 from webhook.verdict import ImageResult, Mode, Verdict, Violation
 
 Granted = Mapping[str, Sequence[Exemption]]
 """By policy the exemptions that hold for a request. Policies without one are not there."""
+
+MAX_FINDINGS = 2_000
+"""Of the fields of one pod, by all policies together: a pod of 3 MiB could have hundreds of thousands."""
 
 NO_CODES = frozenset[Code]()
 """Where no exemption holds."""
@@ -48,6 +51,8 @@ class Findings:
         self._generation = generation
         self.granted: Granted = {}
         self.found: list[Violation] = []
+        self._seen = 0
+        self._accepted: dict[tuple[str, ImageReference | None], Accepted] = {}
         self._exempted: list[Violation] = []
         self._would_deny: list[Violation] = []
 
@@ -61,13 +66,34 @@ class Findings:
             enforced_one_day = violation.mode is Mode.ENFORCE and declared is not Mode.WARN
         self._add(replace(violation, policy=policy.name, mode=declared.capped(self.cap)), enforced_one_day)
 
-    def add_of_image(self, policy: Policy, violation: Violation, image: ImageReference | None) -> None:
-        """A violation that one image is to blame for: the policy may have exemptions for it. None cannot be read."""
-        exemption = accepted(self.granted.get(policy.name, ()), (image,)).get(violation.code)
+    def add_of_image(self, policy: Policy, violation: Violation, image: ImageReference | None) -> bool:
+        """A violation that one image is to blame for, None where it cannot be read; whether the policy exempts it."""
+        exemption = self._accepted_of(policy, image).get(violation.code)
         if exemption is None:
             self.add(policy, violation)
         else:
             self.exempt(policy, violation, exemption)
+        return exemption is not None
+
+    def accepted_codes(self, policy: Policy, image: ImageReference) -> frozenset[Code]:
+        """The codes of findings that the policy accepts of the image."""
+        return frozenset(self._accepted_of(policy, image)) if policy.name in self.granted else NO_CODES
+
+    def _accepted_of(self, policy: Policy, image: ImageReference | None) -> Accepted:
+        key = policy.name, image
+        if key not in self._accepted:
+            self._accepted[key] = accepted(self.granted.get(policy.name, ()), (image,))
+        return self._accepted[key]
+
+    def bounded(self, violations: Iterable[Violation], path: str) -> Iterator[Violation]:
+        """Violations of fields of a pod whose spec lies at `path`: once there are too many, one that says so."""
+        for violation in violations:
+            if self._seen >= MAX_FINDINGS:
+                message = f"more than {MAX_FINDINGS} findings, of which the rest is not looked for"
+                yield replace(violation, code=Code.OBJECT_INVALID, path=path, message=message, container="", fix="")
+                return
+            self._seen += 1
+            yield violation
 
     def exempt(self, policy: Policy, violation: Violation, exemption: Exemption) -> None:
         """A violation of a policy that an exemption of it accepts."""

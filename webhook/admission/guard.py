@@ -4,8 +4,9 @@ That is a policy that is not what it was meant to be, and labels of a namespace 
 here keeps anybody from taking the webhook away: of its configuration the API server asks no webhook.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -17,12 +18,15 @@ from webhook.codes import Code
 from webhook.objects import Struct, User
 from webhook.policy.model import KIND as POLICY
 from webhook.policy.model_trust_root import KIND as TRUST_ROOT
-from webhook.policy.resources import faults_of
+from webhook.policy.resources import MAX_VALUES, faults_of
 from webhook.verdict import Verdict, Violation
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_WAIT_SECONDS = 9.0
+
+MAX_BYTES = 1024 * 1024
+"""Of what a policy or a trust root says; what the API server writes into it beside that is not looked at."""
 
 NAMESPACE = "Namespace"
 KINDS = {
@@ -32,8 +36,12 @@ KINDS = {
 }
 """What is guarded, by group and resource."""
 
-_NOT_WRITTEN = frozenset({"apiVersion", "kind", "metadata", "status"})
+_NOT_SAID = frozenset({"metadata", "status"})
 """Fields of a resource that say nothing of what it asks for."""
+
+
+_Fields = dict[str, msgspec.Raw]
+"""An object as JSON by field. Those of two requests with the same words are equal."""
 
 
 class _Metadata(Struct, frozen=True):
@@ -61,6 +69,7 @@ class Guard:
         self._policies = policies
         self._authorization = authorization
         self._pod_security = pod_security_labels
+        self._judging = ThreadPoolExecutor(1, thread_name_prefix="guard")
 
     async def review(self, body: bytes, timeout: float | None = None) -> Answer:  # noqa: ASYNC109 - a number to compute with
         """The answer to a review. `timeout` is what is left for it, in seconds. Raises `ReviewError` only."""
@@ -73,7 +82,7 @@ class Guard:
             if kind == NAMESPACE:
                 found = await self._judge_namespace(request, body, wait)
             else:
-                found = _judge_resource(request, kind)
+                found = await self._judge_resource(request, kind, wait)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             found = (_refusal(Code.OBJECT_INVALID, f"the object is not a {kind}: {str(error)[:200]}"),)
         except Exception:  # noqa: BLE001 - whatever failed, this request gets an answer, and it is not yes
@@ -98,6 +107,29 @@ class Guard:
             return tuple(guarded_labels.not_known(key, read[key]) for key in changed)
         return tuple(guarded_labels.not_allowed(key, read[key], user.username) for key in changed)
 
+    async def _judge_resource(self, request: Request, kind: str, wait: float) -> tuple[Violation, ...]:
+        """The faults of a policy or a trust root, unless an update leaves all that it says as it is.
+
+        They are looked for beside the event loop, one resource at a time: that can take a second.
+        """
+        new = _said(msgspec.json.decode(request.object, type=_Fields))
+        old = msgspec.json.decode(request.old_object, type=_Fields | None) if request.operation == "UPDATE" else None
+        before = None if old is None else _said(old)
+        if new == before:
+            return ()
+        if _is_large(new):
+            return (_too_large(kind),)
+        said = _plain(new)
+        if before is not None and not _is_large(before) and _plain(before) == said:
+            return ()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(wait):
+                faults = await loop.run_in_executor(self._judging, faults_of, kind, request.name, said)
+        except TimeoutError:
+            return (_refusal(Code.INTERNAL_ERROR, f"the {kind} was not judged in time; ask again"),)
+        return tuple(Violation(code=Code.POLICY_INVALID, path=fault.path, message=fault.message) for fault in faults)
+
     def _answer(self, request: Request, decision: str, kind: str, found: tuple[Violation, ...]) -> Answer:
         verdict = Verdict(violations=found, generation=self._policies.current().generation)
         if verdict.allowed:
@@ -109,21 +141,24 @@ class Guard:
         return Answer(body, _record(request, decision, kind, verdict))
 
 
-def _judge_resource(request: Request, kind: str) -> tuple[Violation, ...]:
-    """The faults of a policy or a trust root, unless an update leaves all that it says as it is."""
-    new = msgspec.json.decode(request.object, type=dict[str, Any])
-    if request.operation == "UPDATE":
-        old = msgspec.json.decode(request.old_object, type=dict[str, Any] | None)
-        if old is not None and _written(old) == _written(new):
-            return ()
-    return tuple(
-        Violation(code=Code.POLICY_INVALID, path=fault.path, message=fault.message)
-        for fault in faults_of(kind, request.name, new)
-    )
+def _said(resource: _Fields) -> _Fields:
+    return {key: value for key, value in resource.items() if key not in _NOT_SAID}
 
 
-def _written(resource: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in resource.items() if key not in _NOT_WRITTEN}
+def _plain(fields: _Fields) -> dict[str, Any]:
+    return {key: msgspec.json.decode(value) for key, value in fields.items()}
+
+
+def _is_large(fields: _Fields) -> bool:
+    """Whether there is more than is judged, found without reading it: members have a colon, items a comma between."""
+    texts = [bytes(each) for each in fields.values()]
+    values = len(texts) + sum(text.count(b":") + text.count(b",") for text in texts)
+    return values > MAX_VALUES or sum(map(len, texts)) > MAX_BYTES
+
+
+def _too_large(kind: str) -> Violation:
+    message = f"the {kind} is too large: more than {MAX_VALUES:,} values or {MAX_BYTES:,} bytes"
+    return Violation(code=Code.POLICY_INVALID, path="spec", message=message, fix="make several of it")
 
 
 def _labels(raw: msgspec.Raw) -> dict[str, str]:

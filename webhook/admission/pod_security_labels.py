@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from webhook import pods
 from webhook.admission.findings import Findings
-from webhook.checks.pod_security import selected
+from webhook.checks.pod_security import LATEST_MINOR, selected
 from webhook.checks.rules import PodSecurityLevel
 from webhook.codes import Code
 from webhook.objects import PodTemplateSpec
@@ -44,7 +44,9 @@ class Demand(msgspec.Struct, frozen=True):
     minor: int | None = None
 
     def __str__(self) -> str:
-        return f"{POLICY} {self.level}:{'latest' if self.minor is None else f'v1.{self.minor}'}"
+        """What findings call the policy, also in metrics, where labels make no more names than there are versions."""
+        version = "latest" if self.minor is None else f"v1.{min(self.minor, LATEST_MINOR)}"
+        return f"{POLICY} {self.level}:{version}"
 
 
 class WrongLabel(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ def judge(pod: Pod, namespace: str, labels: Mapping[str, str] | None, findings: 
     told = set[str]()
     modes = ((asked.enforce, Mode.ENFORCE), (asked.warn, Mode.WARN), (asked.audit, Mode.AUDIT))
     for demand, mode in modes[1:] if template else modes:
-        for violation in _found(pod, demand, mode):
+        for violation in findings.bounded(_found(pod, demand, mode), pod.path):
             if violation.path not in told:
                 told.add(violation.path)
                 findings.refuse(violation)

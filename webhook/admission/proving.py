@@ -1,9 +1,10 @@
 """Whether an image fulfils a verify entry: everything that the entry needs is gathered, and judged by the core."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from webhook.errors import NotFoundOutError
 from webhook.images import ImageReference, PinnedImage
 from webhook.policy.base_images import BaseImageRule, bases, judge
 from webhook.policy.rules import VerifyEntry
+from webhook.signatures.attestations import AttestationRule
 from webhook.signatures.contents import Contents
 from webhook.signatures.evidence import Evidence, merged
 from webhook.signatures.outcome import AGAINST, Outcome, combined
@@ -149,9 +151,30 @@ def _parts(entry: VerifyEntry, image: PinnedImage, gathered: Gathered, examinati
     if entry.requirement is not None:
         yield examination.signatures(entry.requirement)
     for rule in entry.attestations:
-        yield examination.attestations(rule, image)
+        yield from _attested(rule, image, examination)
     if entry.base_images is not None and gathered.contents is not None:
         yield _base_images(entry.base_images, gathered.contents, gathered, examination)
+
+
+_DEMANDS: Mapping[Code | None, Mapping[str, Any]] = {
+    Code.ATTESTATION_TOO_OLD: {"max_age": None},
+    Code.CONDITION_FALSE: {"conditions": ()},
+    Code.VULNERABLE: {"vulnerabilities": None},
+}
+"""What a rule asks for, by the code of its refusal, and the same rule without."""
+
+
+def _attested(rule: AttestationRule, image: PinnedImage, examination: Examination) -> Iterator[Outcome]:
+    """What becomes of a rule, and, where one of its demands is not met, of the others: it tells the first alone."""
+    outcome = examination.attestations(rule, image)
+    yield outcome
+    for _ in _DEMANDS:
+        if outcome.code not in _DEMANDS:
+            return
+        rule = replace(rule, **_DEMANDS[outcome.code])
+        outcome = examination.attestations(rule, image)
+        if not outcome.verified:
+            yield outcome
 
 
 def _base_images(rule: BaseImageRule, contents: Contents, gathered: Gathered, examination: Examination) -> Outcome:

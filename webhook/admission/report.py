@@ -28,6 +28,9 @@ WARNINGS_CHARACTERS = 4096
 """The API server shows warnings in full as long as all of them together have no more
 (`k8s.io/apiserver/pkg/endpoints/filters/warning.go`)."""
 
+_SHORTEST = 16
+"""No finding takes less in a message."""
+
 MAX_WARNINGS = 15
 MAX_CAUSES = 64
 ANNOTATION_CHARACTERS = 1000
@@ -94,10 +97,12 @@ def message(verdict: Verdict, uid: str, limit: int = MESSAGE_BYTES) -> str:
 def _fitting(places: Mapping["Place", Sequence[Violation]], room: int) -> dict["Place", list[Violation]]:
     """The findings for which there is room, with the header of their place."""
     told: dict[Place, list[Violation]] = {}
+    headers = {place: _header(place, group) for place, group in places.items()}
     rounds = zip_longest(*([(place, each) for each in group] for place, group in places.items()))
     for place, violation in filter(None, chain.from_iterable(rounds)):
-        header = () if place in told else _header(place, places[place])
-        size = _size([*header, *_details(violation)])
+        if room < _SHORTEST:
+            break
+        size = _size([*(() if place in told else headers[place]), *_details(violation)])
         if size <= room:
             told.setdefault(place, []).append(violation)
             room -= size

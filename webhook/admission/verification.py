@@ -158,7 +158,8 @@ class Verification:
         roots = (self._trust.current(name) for name in entry.trust_roots)
         ends = [root.expires for root in roots if root is not None]
         message = cut(outcome.message, MESSAGE_CHARACTERS)
-        return replace(outcome, message=message, trials=(), until=earliest([outcome.until, *ends]))
+        others = tuple(replace(each, message=cut(each.message, MESSAGE_CHARACTERS)) for each in outcome.others)
+        return replace(outcome, message=message, trials=(), until=earliest([outcome.until, *ends]), others=others)
 
     def _lifetime(self, outcome: Outcome) -> float:
         if not outcome.verified:

@@ -13,6 +13,9 @@ from webhook.clock import Clock
 from webhook.kube.connection import Connection
 
 SECRET_SECONDS = 5.0
+MAX_AT_ONCE = 16
+"""Secrets that are asked for at once. The others wait, and their time does not run before they are asked for."""
+
 MAX_SECRET_BYTES = 2 * 2**20
 """A Secret has 1 MiB at most, and base64 on top of it."""
 
@@ -32,6 +35,7 @@ class KeySecrets:
         self._namespace = namespace
         self._clock = clock
         self._max_staleness = max_staleness
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._known: dict[str, tuple[float, dict[str, str] | str]] = {}
 
     async def read(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes | str]:
@@ -49,7 +53,7 @@ class KeySecrets:
         if not _NAME.fullmatch(name):
             return "it is no name of a Secret"
         try:
-            async with asyncio.timeout(SECRET_SECONDS):
+            async with self._places, asyncio.timeout(SECRET_SECONDS):
                 found = await self._ask(name, self._namespace)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, the Secret is not known
             return self._before(name, f"the API server did not answer ({type(error).__name__})")

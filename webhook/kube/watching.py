@@ -9,13 +9,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import uniform
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from webhook.clock import Clock
 from webhook.errors import TidewaiterError
 from webhook.kube.connection import Connection
+from webhook.kube.nesting import decoded
 
 GROUP, VERSION = "tidewaiter.dev", "v1alpha1"
 
@@ -38,6 +39,8 @@ NEVER = float("-inf")
 GONE = 410
 """The API server has forgotten what was before; a new list is needed."""
 
+_WRITTEN = frozenset({"ADDED", "MODIFIED"})
+
 Tries = Callable[[int], float]
 """The seconds to wait after so many failures in a row."""
 
@@ -55,6 +58,7 @@ class UnreadError(TidewaiterError):
 class _Metadata(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     name: str = ""
     resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
 
 
 class _Object(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +77,15 @@ class _Status(msgspec.Struct, frozen=True, gc=False):
 class _Event(msgspec.Struct, frozen=True, gc=False):
     type: str
     object: msgspec.Raw
+
+
+class _Told(NamedTuple):
+    """What an event says; the object itself only where it is written."""
+
+    type: str
+    name: str
+    version: str
+    object: dict[str, Any]
 
 
 def backoff(failures: int) -> float:
@@ -142,32 +155,22 @@ class Watched:
         watching = {"watch": True, "allow_watch_bookmarks": True, "timeout_seconds": seconds}
         async with asyncio.timeout(limit), self._asked(limit, resource_version=version, **watching) as chunks:
             self._hear()
-            async for line in _lines(chunks):
-                self._take(msgspec.json.decode(line, type=_Event))
+            async for line in lines(chunks):
+                self._take(await asyncio.to_thread(_told, line))
                 self._hear()
 
-    def _take(self, event: _Event) -> None:
-        if event.type == "ERROR":
-            status = msgspec.json.decode(event.object, type=_Status)
-            raise UnreadError("the API server ended the watch", status.code)
-        known = msgspec.json.decode(event.object, type=_Object)
-        name, version = known.metadata.name, known.metadata.resource_version
-        if not version or (not name and event.type != "BOOKMARK"):
-            raise UnreadError("the API server sent an object without name or version")
-        match event.type:
-            case "ADDED" | "MODIFIED":
-                if len(self.objects) >= MAX_OBJECTS and name not in self.objects:
-                    raise UnreadError(f"there are more than {MAX_OBJECTS}")
-                self.objects[name] = msgspec.json.decode(event.object)
-                self._changed()
-            case "DELETED":
-                self.objects.pop(name, None)
-                self._changed()
-            case "BOOKMARK":
-                pass
-            case _:
-                raise UnreadError("the API server sent an event of a kind that it does not have")
-        self._version = version
+    def _take(self, told: _Told) -> None:
+        if told.type in _WRITTEN:
+            if len(self.objects) >= MAX_OBJECTS and told.name not in self.objects:
+                raise UnreadError(f"there are more than {MAX_OBJECTS}")
+            self.objects[told.name] = told.object
+            self._changed()
+        elif told.type == "DELETED":
+            self.objects.pop(told.name, None)
+            self._changed()
+        elif told.type != "BOOKMARK":
+            raise UnreadError("the API server sent an event of a kind that it does not have")
+        self._version = told.version
 
     def _hear(self) -> None:
         self.heard = self._clock.monotonic()
@@ -186,22 +189,49 @@ class Watched:
 
 def _listed(body: bytes) -> tuple[dict[str, dict[str, Any]], str]:
     """The objects of a list by name, and its version."""
-    found = msgspec.json.decode(body, type=_List)
+    found = decoded(body, _List)
+    if found.metadata.continue_:
+        raise UnreadError("the API server sent a part of a list")
     if len(found.items) > MAX_OBJECTS:
         raise UnreadError(f"there are more than {MAX_OBJECTS}")
-    objects = {msgspec.json.decode(each, type=_Object).metadata.name: msgspec.json.decode(each) for each in found.items}
+    objects = {name: _object(name, each) for each in found.items for name in (decoded(each, _Object).metadata.name,)}
     if not found.metadata.resource_version or "" in objects:
         raise UnreadError("the API server sent a list without version, or an object without name")
     return objects, found.metadata.resource_version
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines; one that the connection breaks off is none."""
-    rest = b""
+def _told(line: bytes) -> _Told:
+    event = decoded(line, _Event)
+    if event.type == "ERROR":
+        raise UnreadError("the API server ended the watch", decoded(event.object, _Status).code)
+    known = decoded(event.object, _Object).metadata
+    if not known.resource_version or (not known.name and event.type != "BOOKMARK"):
+        raise UnreadError("the API server sent an object without name or version")
+    written = _object(known.name, event.object) if event.type in _WRITTEN else {}
+    return _Told(event.type, known.name, known.resource_version, written)
+
+
+def _object(name: str, written: msgspec.Raw) -> dict[str, Any]:
+    """The object; one without anything that could be used where only its name can be read, never one left out."""
+    try:
+        return decoded(written, dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"metadata": {"name": name}, "spec": None}
+
+
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines that are not blank; one that the connection breaks off is none.
+
+    Raises `UnreadError` where one has more than `MAX_EVENT_BYTES`.
+    """
+    rest = bytearray()
     async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_EVENT_BYTES:
-            raise UnreadError(f"an event has more than {MAX_EVENT_BYTES} bytes")
-        for line in lines:
+        begin, seen = 0, len(rest)
+        rest += chunk
+        while (end := rest.find(b"\n", max(begin, seen))) >= 0:
+            line, begin = bytes(rest[begin:end]), end + 1
             if line.strip():
                 yield line
+        del rest[:begin]
+        if len(rest) > MAX_EVENT_BYTES:
+            raise UnreadError(f"an event has more than {MAX_EVENT_BYTES} bytes")

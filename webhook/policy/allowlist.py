@@ -63,6 +63,13 @@ class Pattern:
         """The one registry that it names, in normal form; None if it stands for several."""
         return None if self.any_label else self.registry
 
+    @property
+    def one_name(self) -> str:
+        """The name of the one image that it stands for, in normal form; "" if it may stand for several."""
+        if self.any_label or self.deep or "*" in self.segments:
+            return ""
+        return "/".join((self.registry, *self.segments))
+
     def _matches_registry(self, registry: str) -> bool:
         return (registry.partition(".")[2] if self.any_label else registry) == self.registry
 

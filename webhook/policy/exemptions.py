@@ -7,7 +7,7 @@ nobody's image. From its end on an exemption has no effect.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -40,13 +40,22 @@ accept whatever those would have found. For some of them `onError` is there."""
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """One exemption, compiled. `namespaces` are exact names."""
+    """One exemption, compiled. `namespaces` are exact names.
+
+    A pod may have a thousand images, and a policy a thousand patterns: those that name one image are looked up.
+    """
 
     reason: str
     expires: datetime
     codes: frozenset[Code]
     images: tuple[Pattern, ...]
     namespaces: frozenset[str]
+    _named: frozenset[str] = field(init=False, repr=False, compare=False)
+    _others: tuple[Pattern, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_named", frozenset(each.one_name for each in self.images if each.one_name))
+        object.__setattr__(self, "_others", tuple(each for each in self.images if not each.one_name))
 
     def holds(self, namespace: str, now: datetime) -> bool:
         """Whether it speaks about the namespace, and has not ended."""
@@ -54,7 +63,9 @@ class Exemption:
 
     def covers(self, image: ImageReference | None) -> bool:
         """Whether it speaks about the image. None is one whose reference cannot be read."""
-        return image is not None and any(pattern.matches(image) for pattern in self.images)
+        return image is not None and (
+            image.name in self._named or any(pattern.matches(image) for pattern in self._others)
+        )
 
 
 Accepted = Mapping[Code, Exemption]

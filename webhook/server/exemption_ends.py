@@ -1,11 +1,14 @@
 """The ends of exemptions, said before anybody is surprised by them: always in a metric, in the log for the last 7 days.
 
-An exemption that has ended is said as well for as long as its policy has it, since it does nothing.
+An exemption that has ended is said as well for as long as its policy has it, since it does nothing. Of very many, each
+look names some, and the metric has those that end first.
 """
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 
 from webhook.admission.ports import Policies
 from webhook.admission.report import plain
@@ -23,14 +26,26 @@ REPEATED = timedelta(days=1)
 REASON_CHARACTERS = 100
 """What a label shows of a reason."""
 
+MAX_LINES = 20
+"""Of one look; those that are left out are named by the looks after it."""
+
+MAX_SERIES = 100
+"""Of the metric. Each is a line of every scrape."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+_Named = tuple[str, Exemption]
+"""The name of a policy, and an exemption of it."""
+
 
 class ExemptionEnds:
-    """Says once a day of each exemption that it ends, or has ended. Belongs on the event loop."""
+    """Says at most once a day of each exemption that it ends, or has ended. Belongs on the event loop."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._said: dict[tuple[str, Exemption], datetime] = {}
+        self._said: dict[_Named, datetime] = {}
 
     async def watch(self, policies: Policies, interval: float = LOOK_SECONDS) -> None:
         """Look every `interval` seconds, for ever."""
@@ -41,18 +56,28 @@ class ExemptionEnds:
     def look(self, book: Book) -> None:
         """Say what there is to be said about these policies now."""
         exemptions = [(policy.name, exemption) for policy in book.policies for exemption in policy.exemptions]
-        ends: dict[tuple[str, str], float] = {}
-        for policy, exemption in exemptions:
-            label = policy, plain(exemption.reason[:REASON_CHARACTERS])
-            timestamp = exemption.expires.timestamp()
-            ends[label] = min(timestamp, ends.get(label, timestamp))
-        self._metrics.exemptions(ends)
         now = self._clock.now()
+        self._metrics.exemptions(_first_ends(exemptions, now))
         self._said = {key: self._said[key] for key in exemptions if key in self._said}
-        for key in exemptions:
-            if key[1].expires - ANNOUNCED <= now and (key not in self._said or self._said[key] + REPEATED <= now):
-                self._said[key] = now
-                _log.warning("policy %s: %s", key[0], _ending(key[1], now))
+        due = [key for key in dict.fromkeys(exemptions) if key[1].expires - ANNOUNCED <= now and self._is_due(key, now)]
+        for key in nsmallest(MAX_LINES, due, key=lambda key: (self._said.get(key, _NEVER), key[1].expires)):
+            self._said[key] = now
+            _log.warning("policy %s: %s", key[0], _ending(key[1], now))
+        if len(due) > MAX_LINES:
+            _log.warning("and %d more exemptions that end within a week or have ended", len(due) - MAX_LINES)
+
+    def _is_due(self, key: _Named, now: datetime) -> bool:
+        return key not in self._said or self._said[key] + REPEATED <= now
+
+
+def _first_ends(exemptions: Iterable[_Named], now: datetime) -> dict[tuple[str, str], float]:
+    """By policy and reason the first end; of too many those that come next, and before those that have passed."""
+    ends: dict[tuple[str, str], datetime] = {}
+    for policy, exemption in exemptions:
+        label = policy, exemption.reason[:REASON_CHARACTERS]
+        ends[label] = min(exemption.expires, ends.get(label, exemption.expires))
+    first = nsmallest(MAX_SERIES, ends.items(), key=lambda end: (end[1] <= now, end[1]))
+    return {(policy, plain(reason)): end.timestamp() for (policy, reason), end in first}
 
 
 def _ending(exemption: Exemption, now: datetime) -> str:

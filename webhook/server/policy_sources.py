@@ -9,6 +9,7 @@ from webhook.admission.ports import Policies
 from webhook.clock import Clock
 from webhook.config import ServeConfig
 from webhook.kube.policies import ClusterPolicies
+from webhook.policy.documents import Fault
 from webhook.policy.resources import Compiled
 from webhook.policy_files import PolicyFiles, Reload
 from webhook.server.metrics import Metrics
@@ -22,11 +23,26 @@ class Source:
     unready: Callable[[str], str | None]
 
 
+class NewFaults:
+    """Which faults the set before did not have: each change of a policy comes with the faults of all others."""
+
+    def __init__(self) -> None:
+        self._before: frozenset[Fault] = frozenset()
+
+    def of(self, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        """Those of a set that are new. One that was mended and is back is new."""
+        before, self._before = self._before, frozenset(faults)
+        return tuple(fault for fault in faults if fault not in before)
+
+
 @asynccontextmanager
 async def policy_source(
     config: ServeConfig, clock: Clock, metrics: Metrics, told: Callable[[Reload], None]
 ) -> AsyncIterator[Source]:
-    """The policies, kept up to date inside; `told` learns of each set. Raises `ConfigurationError`."""
+    """The policies, kept up to date inside; `told` learns of each set. Raises `ConfigurationError`.
+
+    Of faults of the cluster's policies it is told those that are new.
+    """
     if config.engine.policies:
         files = PolicyFiles(config.engine.policies, config.engine.trust.names)
         told(Reload(files.current()))
@@ -43,8 +59,10 @@ async def policy_source(
     await cluster.connect()
     metrics.policies_watched(lambda: cluster.age)
 
+    news = NewFaults()
+
     def changed(compiled: Compiled) -> None:
-        told(Reload(compiled.book, compiled.faults))
+        told(Reload(compiled.book, news.of(compiled.faults)))
 
     async with cluster.watching(changed):
         yield Source(cluster, cluster.unready)

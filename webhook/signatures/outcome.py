@@ -51,7 +51,8 @@ class Outcome:
     `signers` names the authorities that vouch, one for each key or identity, also where they are too few. `until` is
     when a verified outcome ends, None if nothing in it has an end. `attestation` is the type that is wanted, "" where
     that is a signature. `index` is the index that was verified in the image's place. `unknown_to` is the trust root
-    that does not know who vouches, or who says when, where that alone is why nobody does; else "".
+    that does not know who vouches, or who says when, where that alone is why nobody does; else "". `others` are further
+    refusals, which `message` does not tell: whoever accepts this one has accepted none of those.
     """
 
     verified: bool
@@ -63,6 +64,7 @@ class Outcome:
     attestation: str = ""
     index: Digest | None = None
     unknown_to: str = ""
+    others: tuple["Outcome", ...] = ()
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
@@ -76,7 +78,9 @@ def combined(parts: Sequence[Outcome]) -> Outcome:
     refused = [part for part in parts if not part.verified]
     if refused:
         # What an attestation says against the image comes before what is not there.
-        return replace(next((part for part in refused if part.code in AGAINST), refused[0]), trials=trials)
+        told = next((part for part in refused if part.code in AGAINST), refused[0])
+        others = tuple(replace(part, trials=()) for part in refused if part is not told)
+        return replace(told, trials=trials, others=others)
     if not parts:
         return Outcome(verified=False, code=Code.SIGNER_NOT_ALLOWED, message="the policy requires nothing of it")
     return Outcome(

@@ -42,19 +42,33 @@
 {{- else if .Values.policySecrets -}}
   {{- $faults = append $faults "policySecrets is set, and policySource is not cluster: other policies cannot name Secrets" -}}
 {{- end -}}
-{{- if and (eq .Values.policySource "values") (not .Values.existingPoliciesConfigMap) -}}
+{{- range $name, $written := .Values.workloadKinds -}}
+  {{- $paths := splitList "," $written -}}
+  {{- range $index, $path := $paths -}}
+    {{- $end := trimSuffix "[]" $path -}}
+    {{- range $further, $other := $paths -}}
+      {{- if and (ne $index $further) (or (eq $other $end) (hasPrefix (printf "%s." $end) $other) (hasPrefix (printf "%s[]" $end) $other)) -}}
+        {{- $faults = append $faults (printf "workloadKinds of %s: the path %s is named twice, or another one leads on from its end" $name $end) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- /* Policies of the cluster are those of the values only when they are made. */ -}}
+{{- if or (and (eq .Values.policySource "values") (not .Values.existingPoliciesConfigMap)) (and (eq .Values.policySource "cluster") .Release.IsInstall) -}}
   {{- $acting := 0 -}}
   {{- range .Values.policies -}}
     {{- if ne (toString .mode) "Audit" -}}{{- $acting = add1 $acting -}}{{- end -}}
   {{- end -}}
-  {{- if not .Values.policies -}}
+  {{- if .Values.policies -}}
+    {{- if and (eq .Values.mode "policy") (eq .Values.noMatch "deny") (not $acting) -}}
+      {{- $faults = append $faults "mode is policy and noMatch is deny, but every policy is of mode Audit: every pod would be denied. Write a policy of mode Enforce or Warn, or set noMatch" -}}
+    {{- end -}}
+  {{- else if eq .Values.policySource "values" -}}
     {{- $faults = append $faults "policies is empty: write at least one, or name a ConfigMap in existingPoliciesConfigMap" -}}
-  {{- else if and (eq .Values.mode "policy") (eq .Values.noMatch "deny") (not $acting) -}}
-    {{- $faults = append $faults "mode is policy and noMatch is deny, but every policy is of mode Audit: every pod would be denied. Write a policy of mode Enforce or Warn, or set noMatch" -}}
   {{- end -}}
 {{- end -}}
 {{- if $faults -}}
-  {{- fail (printf "the values cannot be used:\n- %s\n" (join "\n- " $faults)) -}}
+  {{- fail (printf "the values cannot be used:\n- %s\n" (join "\n- " (uniq $faults))) -}}
 {{- end -}}
 {{- end -}}
 

@@ -47,7 +47,8 @@ namespaceSelector:
 {{- if and .Values.guard.enabled (eq .Values.mode "policy") -}}
 {{- $selecting := or .Values.podSecurityLabels .Values.existingPoliciesConfigMap -}}
 {{- range .Values.policies -}}
-  {{- if dig "match" "namespaceSelector" "" . -}}{{- $selecting = true -}}{{- end -}}
+  {{- $match := kindIs "map" . | ternary . dict | dig "match" dict -}}
+  {{- if kindIs "map" $match -}}{{- if $match.namespaceSelector -}}{{- $selecting = true -}}{{- end -}}{{- end -}}
 {{- end -}}
 {{- if eq .Values.policySource "cluster" -}}policies namespaces{{- else if $selecting -}}namespaces{{- end -}}
 {{- end -}}

@@ -84,15 +84,17 @@ def isolated(*preparation: str, network: bool = False) -> Callable[[Sequence[str
 async def test_f_22_it_serves_where_nothing_can_be_written(
     start: Start, registry: TroubledRegistry, ca: trustme.CA, tmp_path: Path
 ) -> None:
-    """A full /tmp, and a working folder that is read-only: as with `readOnlyRootFilesystem`, and worse."""
-    folder, work = shlex.quote(str(tmp_path)), tmp_path / "work"
+    """A full TMPDIR, and a working folder that is read-only: as with `readOnlyRootFilesystem`, and worse."""
+    work, temporary = tmp_path / "work", tmp_path / "temporary"
     work.mkdir()
+    temporary.mkdir()
+    folder, full = shlex.quote(str(tmp_path)), shlex.quote(str(temporary))
     preparation = (
-        f"mount --bind {folder} /mnt && mount -t tmpfs -o size=4k tmpfs /tmp",
-        f"mkdir -p {folder} && mount --bind /mnt {folder} && mount -o remount,ro,bind {folder}",
-        "(cat /dev/zero > /tmp/full) 2>/dev/null || true",
+        f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}",
+        f"mount -t tmpfs -o size=4k tmpfs {full} && export TMPDIR={full}",
+        f"(cat /dev/zero > {full}/full) 2>/dev/null || true",
         f"cd {shlex.quote(str(work))}",
-        "if touch here 2>/dev/null || (echo much > /tmp/more) 2>/dev/null; then exit 9; fi",
+        f"if touch here 2>/dev/null || (echo much > {full}/more) 2>/dev/null; then exit 9; fi",
     )
     server = start(registry.host, command=isolated(*preparation))
     async with client(server, trusting(ca)) as api_server:

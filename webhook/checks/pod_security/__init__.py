@@ -22,9 +22,18 @@ def asked(rules: ContainerRules) -> bool:
 
 
 def check(pod: Pod, rules: ContainerRules) -> Iterator[Violation]:
-    """One finding for each field that the level forbids in its version."""
+    """Findings for each field that the level forbids in its version, the strictest one first.
+
+    What baseline forbids is found at level restricted too, whatever overrides it there: whoever accepts the stricter
+    finding has not accepted the other.
+    """
     wanted = rules.pod_security
     if wanted is None:
         return
-    for one in selected(wanted.level, wanted.minor):
+    checks = selected(wanted.level, wanted.minor)
+    for one in checks:
         yield from one(pod)
+    if wanted.level == "restricted":
+        for one in selected("baseline", wanted.minor):
+            if one not in checks:
+                yield from one(pod)
