@@ -9,6 +9,7 @@ from webhook.workload_kinds import (
     MAX_TEMPLATES,
     WorkloadKind,
     plural,
+    pods_of,
     workload_kind,
     workload_kinds,
 )
@@ -129,3 +130,11 @@ def test_a_kind_is_named_once() -> None:
 )
 def test_a_kind_has_the_plural_that_kubectl_guesses(kind: str, resource: str) -> None:
     assert plural(kind) == resource
+
+
+def test_templates_have_no_more_containers_together_than_a_pod_may_have() -> None:
+    kind = workload_kind("jobsets.jobset.x-k8s.io=spec.jobs[].template")
+    template = {"template": {"spec": {"containers": [{"name": "app"}] * (MAX_ITEMS // 2)}}}
+    assert len(pods_of(kind, msgspec.convert({"spec": {"jobs": [template] * 2}}, kind.struct))) == 2
+    with pytest.raises(msgspec.ValidationError, match=f"more than {MAX_ITEMS} containers in one object"):
+        pods_of(kind, msgspec.convert({"spec": {"jobs": [template] * 3}}, kind.struct))

@@ -114,14 +114,11 @@ class Guard:
         """
         new = _said(msgspec.json.decode(request.object, type=_Fields))
         old = msgspec.json.decode(request.old_object, type=_Fields | None) if request.operation == "UPDATE" else None
-        before = None if old is None else _said(old)
-        if new == before:
+        if old is not None and new == _said(old):
             return ()
         if _is_large(new):
             return (_too_large(kind),)
         said = _plain(new)
-        if before is not None and not _is_large(before) and _plain(before) == said:
-            return ()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(wait):

@@ -168,9 +168,7 @@ def _attested(rule: AttestationRule, image: PinnedImage, examination: Examinatio
     """What becomes of a rule, and, where one of its demands is not met, of the others: it tells the first alone."""
     outcome = examination.attestations(rule, image)
     yield outcome
-    for _ in _DEMANDS:
-        if outcome.code not in _DEMANDS:
-            return
+    while outcome.code in _DEMANDS:  # each demand is left out once, and no other is told by its code
         rule = replace(rule, **_DEMANDS[outcome.code])
         outcome = examination.attestations(rule, image)
         if not outcome.verified:

@@ -6,7 +6,7 @@ what it matches (`unusable`), and the others do what they say.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -191,10 +191,7 @@ def _policy(name: str, made: _Made, named: Collection[str], broken: Mapping[str,
         faults = (*unknown_trust_roots(made.result, frozenset(named)), *_unusable_trust_roots(made.result, broken))
         if not faults:
             return made.result.policy, ()
-    try:
-        return unusable_policy(made.document, name, faults[0]), faults
-    except RecursionError:  # what is nested so deep cannot even be told of; only this policy suffers for it
-        return unusable_policy(replace(made.document, value={}), name, faults[0]), faults
+    return unusable_policy(made.document, name, faults[0]), faults
 
 
 def _unusable_trust_roots(written: Written, broken: Mapping[str, Fault]) -> Iterator[Fault]:

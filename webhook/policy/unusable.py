@@ -65,10 +65,11 @@ def _denying(name: str, mode: Mode, match: Match, message: str, fix: str) -> Pol
 
 
 def _mode(spec: Any) -> Mode:
-    if not isinstance(spec, dict):
+    mode = spec.get("mode") if isinstance(spec, dict) else None
+    if not isinstance(mode, str):  # an enumeration shows what it is not in its error, however deep that is nested
         return Mode.ENFORCE
     try:
-        return Mode(spec.get("mode", Mode.ENFORCE))
+        return Mode(mode)
     except ValueError:
         return Mode.ENFORCE
 
