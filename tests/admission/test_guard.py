@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -340,9 +339,7 @@ async def test_the_event_loop_goes_on_while_a_resource_is_judged(large: Any) -> 
 async def test_a_resource_that_is_not_judged_in_time_is_refused_without_a_verdict_on_it() -> None:
     guard = Guard(FixedPolicies(book(POLICIES)), FixedAuthorization(allowed=True), pod_security_labels=False)
     body = a_review("clusterpodpolicies", ALMOST_TOO_LARGE[0].values[0], group="tidewaiter.dev")
-    begun = time.monotonic()
     answer = await guard.review(body, 0.01)
-    assert time.monotonic() - begun < 5
     status = json.loads(answer.body)["response"]["status"]
     assert (status["code"], answer.record.decision) == (500, "error")
     assert "the ClusterPodPolicy was not judged in time; ask again" in status["message"]

@@ -21,14 +21,14 @@ MANY = 700
 
 
 class Requests:
-    """Reviews of ever new images whose registry does not answer."""
+    """Reviews of ever new images whose registry does not answer, two of each image."""
 
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[Verdict]] = []
 
     async def arrive(self, judge: Decider, number: int, namespace: str) -> None:
         for _ in range(number):
-            image = f"ghcr.io/acme/new{len(self.tasks)}@{digest('b')}"
+            image = f"ghcr.io/acme/new{len(self.tasks) // 2}@{digest('b')}"
             self.tasks.append(asyncio.create_task(judge.decide(a_pod(image), namespace, SOON)))
         await settle()
 
@@ -73,7 +73,7 @@ async def test_however_many_namespaces_wait_the_next_one_finds_a_place(
 ) -> None:
     judge = decider(SIGNED)
     await known(judge, registry)
-    for number in range(5):
+    for number in range(4):
         await requests.arrive(judge, MAX_WAITING, f"greedy-{number}")
     assert MAX_WAITING_OF_ONE < requests.waiting < MAX_WAITING
     before = requests.waiting
@@ -152,19 +152,28 @@ def test_what_waits_leaves_places_of_the_server_to_what_does_not() -> None:
 
 
 def test_a_namespace_has_no_more_places_than_are_left() -> None:
-    waiting = Waiting(places=8, of_one=5)
+    waiting = Waiting(places=9, of_one=7)
     with ExitStack() as held:
-        for _ in range(4):
+        for _ in range(6):
             held.enter_context(waiting.place("first"))
-        with pytest.raises(TooManyVerificationsError, match="not looked up: 4 of this namespace wait"):
+        with pytest.raises(TooManyVerificationsError, match="not looked up: 6 of this namespace wait"):
             held.enter_context(waiting.place("first"))
-        for namespace in ("second", "second", "third"):
+        for namespace in ("second", "second"):
             held.enter_context(waiting.place(namespace))
-        with pytest.raises(TooManyVerificationsError, match="1 of this namespace"):
-            held.enter_context(waiting.place("third"))
-        held.enter_context(waiting.place("fourth"))
+        with pytest.raises(TooManyVerificationsError, match="2 of this namespace"):
+            held.enter_context(waiting.place("second"))
+        held.enter_context(waiting.place("third"))
         with pytest.raises(TooManyVerificationsError, match="not looked up: too many wait"):
-            held.enter_context(waiting.place("fifth"))
+            held.enter_context(waiting.place("fourth"))
     with ExitStack() as held:
-        for _ in range(4):
+        for _ in range(6):
+            held.enter_context(waiting.place("first"))
+
+
+def test_a_namespace_has_its_bound_however_many_places_are_left() -> None:
+    waiting = Waiting(places=9, of_one=2)
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(waiting.place("first"))
+        with pytest.raises(TooManyVerificationsError, match="not looked up: 2 of this namespace wait"):
             held.enter_context(waiting.place("first"))

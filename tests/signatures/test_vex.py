@@ -1,6 +1,5 @@
 """Which findings OpenVEX documents clear, as both versions of the format write them."""
 
-import time
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -445,15 +444,14 @@ def test_beyond_the_ceiling_for_one_package_nothing_is_cleared() -> None:
     assert not cleared(not_affected(products=product(*versions, {"@id": OPENSSL}, {"@id": "pkg:deb/debian/openssl@x"})))
 
 
-def test_a_large_document_takes_less_than_a_second() -> None:
+def test_a_large_document_is_read_once_and_not_for_each_finding() -> None:
+    """Were it read anew for each, this would take hours."""
     products = product() * 20_000
     shared = [f"pkg:deb/debian/p{n}" for n in range(20_000)]
     document = openvex(not_affected(products=products, subcomponents=shared))
-    started = time.thread_time()
     exploitability = said(document)
     assert exploitability.clears(FINDING._replace(purl="pkg:deb/debian/p7@1"))
     assert all(not exploitability.clears(FINDING) for _ in range(50_000))
-    assert time.thread_time() - started < 2  # 0.5 s on the machine that it was written on
 
 
 TEXTS = st.sampled_from(

@@ -11,20 +11,20 @@ from contextlib import contextmanager
 
 from webhook.errors import TooManyVerificationsError
 
-MAX_WAITING = 448
+MAX_WAITING = 896
 """Of all namespaces: seven eighths of the reviews that a server takes from one address, such as the API server. What
 is left is plenty for images that are known, whose reviews take less than a millisecond each."""
 
-MAX_WAITING_OF_ONE = 224
-"""Of one namespace. A large Deployment of a new image has as many pods judged at once as the API server has created at
-once (245 for those who are no system component, by default), and none of them should have to come again."""
+MAX_WAITING_OF_ONE = 597
+"""Of one namespace: two thirds. A crowd of pods of one new image has as many judged at once as the API server has
+requests in flight (600 by default, two thirds of which are no creations), and none of them should have to come again."""
 
 
 class Waiting:
     """The count of requests that wait, by namespace. What they wait for goes on whether they may wait or not.
 
-    A namespace may have no more of them than there are places left, so that however many namespaces fill theirs, the
-    next one finds some.
+    A namespace may have twice as many of them as there are places left, so that however many namespaces fill theirs,
+    the next one finds some.
     """
 
     def __init__(self, places: int = MAX_WAITING, of_one: int = MAX_WAITING_OF_ONE) -> None:
@@ -36,7 +36,7 @@ class Waiting:
     def place(self, namespace: str) -> Iterator[None]:
         """A place for one request of a namespace. Raises `TooManyVerificationsError` at once where there is none."""
         held = self._held[namespace]
-        if held >= min(self._of_one, self._free):
+        if held >= min(self._of_one, 2 * self._free):
             raise TooManyVerificationsError(_reason(held))
         self._free -= 1
         self._held[namespace] += 1

@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     body: int = 16 * MIB
     bodies: int = 64 * MIB
-    reviews: int = 1024
+    reviews: int = 2048
     waiting_reviews: int = 128
     waiting_seconds: float = 0.5
     audit_waiting_seconds: float = 1.0

@@ -20,7 +20,7 @@ PODS = 5000
 AT_ONCE = 200
 """Requests that an API server writes by at once, by default (`--max-mutating-requests-inflight`)."""
 
-CROWD = 400
+CROWD = 700
 """More than are to wait of one namespace."""
 
 OF_ONE_REGISTRY = 16
@@ -120,9 +120,7 @@ async def test_f_18_a_namespace_with_very_many_new_images_holds_up_no_other(
         await until(lambda: registry.under_way == CONNECTIONS)
         registry.gate.set()
         assert not_admitted(await few) == []
-        turned_away = not_admitted(await crowd)
-        assert all(each.code == TOO_MANY for each in turned_away)
-        assert len(turned_away) == len(greedy) - waiting
+        assert not_admitted(await crowd) == []
     last = max(registry.repositories_asked.index(f"modest-{number}") for number in range(len(modest)))
     assert last < OF_ONE_REGISTRY + 2 * len(modest)
     assert registry.most == CONNECTIONS
@@ -133,8 +131,8 @@ async def test_f_18_while_very_many_new_images_wait_all_known_ones_are_admitted(
 ) -> None:
     """All of it over connections of one API server; what is turned away is admitted when it comes again."""
     server, known = start(registry.host, other.host), other.image("known")
-    images = [registry.image(f"new-{number}") for number in range(700)]
-    bodies = [review(image, f"n{number % 40}") for number, image in enumerate(images)]
+    images = [registry.image(f"new-{number}") for number in range(900)]
+    bodies = [review(image, f"n{number % 2}") for number, image in enumerate(images)]
     registry.gate.clear()
     async with client(server, trusting(ca), len(images)) as crowd, client(server, trusting(ca)) as api_server:
         assert (await api_server.ask(review(known))).allowed
