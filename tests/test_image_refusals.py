@@ -1,6 +1,5 @@
 """Texts that are no image references; each row carries the id of its case in the threat model (IMG-…)."""
 
-
 import pytest
 
 from webhook import images

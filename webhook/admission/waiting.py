@@ -16,8 +16,8 @@ MAX_WAITING = 896
 is left is plenty for images that are known, whose reviews take less than a millisecond each."""
 
 MAX_WAITING_OF_ONE = 597
-"""Of one namespace: two thirds. A crowd of pods of one new image has as many judged at once as the API server has
-requests in flight (600 by default, two thirds of which are no creations), and none of them should have to come again."""
+"""Of one namespace: two thirds. Of a crowd of pods of one new image as many are judged at once as the API server has
+requests in flight (600 by default, two thirds of which create nothing), and none of them should have to come again."""
 
 
 class Waiting:
