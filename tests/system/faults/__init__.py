@@ -34,6 +34,9 @@ F-03 A registry answers 429: it is not asked before it says.
              test_f_03_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
          tests/registry/test_second_tries.py
              test_reg_09_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
+F-08 A rolling update under 200 creations a second: none fails.
+         tests/system/faults/test_replicas.py
+             test_f_08_a_rolling_update_fails_no_creation
 F-09 The API server sends a request on a connection as it is closed: an idle one outlives the API server's 90 s.
          tests/system/faults/test_slow_clients.py
              test_f_09_a_connection_is_never_closed_under_a_request_of_the_api_server
@@ -47,6 +50,21 @@ F-10 A replica ends: readiness goes first, all that comes is answered, and each 
              test_readiness_goes_first_and_requests_are_still_answered
              test_a_late_connection_is_answered_and_closed
              test_a_review_in_flight_is_finished_after_the_drain
+F-11 One of three replicas is killed: what it had under way fails, and nothing after it was noticed.
+         tests/system/faults/test_replicas.py
+             test_f_11_of_three_replicas_one_is_killed_and_those_that_it_had_fail_and_no_others
+F-12 All replicas are killed: nothing is admitted unjudged, their own namespace is not asked about, and a new replica is
+     all that it takes.
+         tests/system/faults/test_replicas.py
+             test_f_12_with_all_replicas_gone_nothing_is_admitted_unjudged_and_nobody_has_to_help
+         tests/system/test_outages.py
+             test_nothing_is_admitted_unjudged_while_it_is_down
+             test_what_mends_a_cluster_starts_while_it_is_down
+F-13 A replica that has not read the policies is not ready, and denies.
+         tests/kube/test_policies.py
+             test_nothing_is_ready_and_all_is_denied_before_both_kinds_were_listed
+         tests/server/test_cluster_policies_program.py
+             test_it_is_ready_when_it_has_policies_and_denies_by_them_and_by_those_with_a_fault
 F-16 The wall clock is wrong or jumps: caches, circuits and deadlines do not look at it, and a certificate is judged at
      the time that is proved for its signature.
          tests/system/faults/test_clock.py
@@ -92,6 +110,9 @@ F-22 Something that every machine has is missing: it starts, serves what it can,
              test_without_a_free_file_descriptor_it_tries_again_later
          tests/system/test_image.py
              test_it_serves_a_cluster_with_nothing_that_it_could_write_to
+F-30 All nodes are drained, one by one, under 200 creations a second: none fails.
+         tests/system/faults/test_replicas.py
+             test_f_30_nodes_drained_one_by_one_fail_no_creation
 F-31 A pod holds a thousand connections on which nothing comes: no request of the API server fails.
          tests/system/faults/test_slow_clients.py
              test_f_31_a_thousand_slow_connections_of_a_pod_fail_no_request_of_the_api_server
