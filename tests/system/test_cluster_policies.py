@@ -239,6 +239,28 @@ def test_what_was_known_holds_while_the_api_server_is_away(
     eventually(lambda: asked(release, ca, GOOD)["allowed"], 15)
 
 
+def test_what_was_known_holds_while_it_may_not_read_policies_any_more(
+    cluster: Restarting, release: WatchingRelease, ca: trustme.CA
+) -> None:
+    """The API server asks for rights when a watch begins: this one ends after a minute at most."""
+    told(cluster, "", GOOD)
+    binding = cluster.kubectl("get", "clusterrolebinding", "tidewaiter", "-o", "json").stdout
+    before = len(release.server.lines())
+    cluster.kubectl("delete", "clusterrolebinding", "tidewaiter")
+    try:
+        refused = "are not known, what was known stays: the API server refuses 403"
+        eventually(lambda: any(refused in line["msg"] for line in release.server.lines()[before:]), 90)
+        assert asked(release, ca, GOOD)["allowed"]
+        assert not asked(release, ca, BAD)["allowed"]
+        assert release.server.get("/readyz")[0] == 200
+    finally:
+        cluster.kubectl("apply", "-f", "-", input=binding)
+    apply(cluster, "everywhere", {"images": {"deny": ["registry.invalid/team/**"]}})
+    eventually(lambda: not asked(release, ca, GOOD)["allowed"], 60)
+    apply(cluster, "everywhere", SPEC)
+    eventually(lambda: asked(release, ca, GOOD)["allowed"], 60)
+
+
 def asked(release: Release, ca: trustme.CA, image: str) -> dict[str, Any]:
     """The response to a review that is posted to the program itself."""
     context = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())

@@ -34,6 +34,18 @@ F-03 A registry answers 429: it is not asked before it says.
              test_f_03_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
          tests/registry/test_second_tries.py
              test_reg_09_a_registry_that_was_asked_too_often_is_not_asked_before_it_says
+F-06 The API server is away, or ends a watch: what was known holds, within a bound, and changes are caught up with.
+         tests/system/test_cluster_policies.py
+             test_what_was_known_holds_while_the_api_server_is_away
+         tests/kube/test_policies.py
+             test_what_was_known_holds_through_an_outage_and_changes_in_it_are_caught_up_with
+             test_after_too_long_without_a_word_everything_is_denied_until_there_is_one
+             test_a_watch_that_the_api_server_ends_in_error_begins_with_a_new_list
+F-07 The right to read is taken away: it is said, what was known holds, and what has to be known is denied.
+         tests/system/test_cluster_policies.py
+             test_what_was_known_holds_while_it_may_not_read_policies_any_more
+         tests/system/test_outages.py
+             test_a_selector_that_cannot_be_decided_denies
 F-08 A rolling update under 200 creations a second: none fails.
          tests/system/faults/test_replicas.py
              test_f_08_a_rolling_update_fails_no_creation

@@ -9,7 +9,27 @@ from typing import Final
 from tests.system import faults
 
 ROOT: Final = Path(__file__).parents[3]
-FAULTS: Final = ("01", "02", "03", "08", "09", "10", "11", "12", "13", "16", "17", "18", "19", "20", "22", "30", "31")
+FAULTS: Final = (
+    "01",
+    "02",
+    "03",
+    "06",
+    "07",
+    "08",
+    "09",
+    "10",
+    "11",
+    "12",
+    "13",
+    "16",
+    "17",
+    "18",
+    "19",
+    "20",
+    "22",
+    "30",
+    "31",
+)
 _FAULT = re.compile(r"F-(\d\d) ")
 _FILE = re.compile(r" {9}(tests/\S+\.py)")
 _TEST = re.compile(r" {13}(test_\w+)")
