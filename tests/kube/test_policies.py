@@ -472,6 +472,24 @@ async def test_secrets_are_asked_for_a_few_at_once_and_those_that_wait_lose_no_t
         await connection.close()
 
 
+async def test_an_api_server_that_says_nothing_holds_up_a_reading_of_secrets_once(
+    api: FakeResources, clock: FakeClock, tmp_path: Path
+) -> None:
+    wanted = [(f"k{number}", "a") for number in range(20 * MAX_AT_ONCE)]
+    api.gate.clear()
+    async with api.listening(tmp_path) as kubeconfig:
+        connection = Connection(kubeconfig)
+        found = await KeySecrets(connection, "tidewaiter", clock, 60.0, seconds=0.2).read(wanted)
+        assert api.most_waiting == MAX_AT_ONCE
+        assert set(found) == set(wanted)
+        assert set(found.values()) == {
+            "the API server did not answer in time",
+            "the API server did not answer another question",
+        }
+        api.gate.set()
+        await connection.close()
+
+
 async def test_a_failure_that_nobody_foresaw_denies_until_it_works_again(
     api: FakeResources, clock: FakeClock, tmp_path: Path
 ) -> None:

@@ -28,13 +28,25 @@ class _Secret(msgspec.Struct, frozen=True, gc=False):
 
 
 class KeySecrets:
-    """Reads Secrets of a namespace; None: of none. What was read once counts for `max_staleness` seconds at most."""
+    """Reads Secrets of a namespace; None: of none. What was read once counts for `max_staleness` seconds at most.
 
-    def __init__(self, connection: Connection, namespace: str | None, clock: Clock, max_staleness: float) -> None:
+    Once a question was not answered within `seconds`, those that wait behind it are not asked in the same reading: an
+    API server that says nothing holds up changes of policies once, however many Secrets they name.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str | None,
+        clock: Clock,
+        max_staleness: float,
+        seconds: float = SECRET_SECONDS,
+    ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._clock = clock
         self._max_staleness = max_staleness
+        self._seconds = seconds
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._known: dict[str, tuple[float, dict[str, str] | str]] = {}
 
@@ -42,19 +54,29 @@ class KeySecrets:
         """What the Secrets have under the keys, by both names: the content, or why there is none. Never raises."""
         wanted = frozenset(wanted)
         names = sorted({name for name, _ in wanted})
-        found = dict(zip(names, await asyncio.gather(*map(self._data, names)), strict=True))
+        silent = asyncio.Event()
+        found = dict(zip(names, await asyncio.gather(*(self._data(name, silent) for name in names)), strict=True))
         self._known = {name: known for name, known in self._known.items() if name in found}
         return {(name, key): _value(found[name], key) for name, key in wanted}
 
-    async def _data(self, name: str) -> dict[str, str] | str:
-        """The Secret's data, or why there is none."""
+    async def _data(self, name: str, silent: asyncio.Event) -> dict[str, str] | str:
+        """The Secret's data, or why there is none; `silent` is set once the API server did not answer."""
         if self._namespace is None:
             return "no namespace is given whose Secrets may be read"
         if not _NAME.fullmatch(name):
             return "it is no name of a Secret"
+        async with self._places:
+            if silent.is_set():
+                return self._before(name, "the API server did not answer another question")
+            return await self._read(name, self._namespace, silent)
+
+    async def _read(self, name: str, namespace: str, silent: asyncio.Event) -> dict[str, str] | str:
         try:
-            async with self._places, asyncio.timeout(SECRET_SECONDS):
-                found = await self._ask(name, self._namespace)
+            async with asyncio.timeout(self._seconds):
+                found = await self._ask(name, namespace)
+        except TimeoutError:
+            silent.set()
+            return self._before(name, "the API server did not answer in time")
         except Exception as error:  # noqa: BLE001 - whatever the client raises, the Secret is not known
             return self._before(name, f"the API server did not answer ({type(error).__name__})")
         if isinstance(found, int):
@@ -70,7 +92,7 @@ class KeySecrets:
         """What is known of the Secret, or the status of an answer that says nothing about it."""
         api = await self._connection.core()
         answer: Any = await api.read_namespaced_secret_without_preload_content(
-            name, namespace, _request_timeout=SECRET_SECONDS
+            name, namespace, _request_timeout=self._seconds
         )
         async with answer:
             if answer.status == _NOT_FOUND:
