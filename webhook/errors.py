@@ -17,6 +17,14 @@ class ConfigurationError(TidewaiterError):
     """Flags, environment, policies or files that the program was started with cannot be used. Exit code 2."""
 
 
+class ClusterError(TidewaiterError):
+    """The API server refused something, or could not be asked; `status` is its answer's, 0 where there was none."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class NotFoundOutError(TidewaiterError):
     """A question about an image got no usable answer. `code` says which finding it becomes."""
 
