@@ -31,7 +31,7 @@ from webhook.policy.book import Book
 from webhook.policy.rules import ImageRules
 from webhook.server.decision_log import DecisionLog
 from webhook.server.metrics import Metrics
-from webhook.server.sink import LineSink
+from webhook.telemetry.sink import LineSink
 
 ROUNDS = 100
 CALLS = 100

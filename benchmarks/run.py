@@ -15,7 +15,7 @@ from time import perf_counter
 import msgspec
 import uvloop
 
-from benchmarks import cold, containers, explaining, figures, footprint, plot, processes, slow, verifying, warm
+from benchmarks import audit, cold, containers, explaining, figures, footprint, plot, processes, slow, verifying, warm
 from benchmarks.figures import Figure, Results
 from benchmarks.processes import Files
 from benchmarks.shop import Shop
@@ -33,6 +33,7 @@ SCENARIOS = {
     "cold": cold.by_kind,
     "crowd": cold.crowd,
     "slow": slow.bulkhead,
+    "audit": audit.ten_thousand_pods,
 }
 
 

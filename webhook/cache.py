@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from cachetools import TLRUCache
@@ -39,6 +39,29 @@ class Kept(msgspec.Struct, Generic[V], gc=False):
     due: float
 
 
+class Counts(msgspec.Struct, gc=False):
+    """How often a cache knew the value, waited for a computation under way, began one, and renewed a value."""
+
+    hits: int = 0
+    joined: int = 0
+    misses: int = 0
+    renewed: int = 0
+
+
+class Counted(Protocol):
+    """What there is to see of a cache, whatever it holds."""
+
+    @property
+    def counts(self) -> Counts:
+        """What it was asked for, since it is there."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many values it holds, those that have ended and were not cleared yet among them."""
+        ...
+
+
 class Cache(Generic[K, V]):
     """A bounded cache with single-flight.
 
@@ -60,6 +83,7 @@ class Cache(Generic[K, V]):
         def expires(_key: K, kept: Kept[V], _now: float) -> float:
             return kept.expires
 
+        self.counts = Counts()
         self._values: TLRUCache[K, Kept[V]] = TLRUCache(maxsize=maxsize, ttu=expires, timer=clock)
         self._lifetime = lifetime
         self._clock = clock
@@ -69,6 +93,11 @@ class Cache(Generic[K, V]):
         self._max_flights = max_flights
         self._max_flights_of_one = max_flights_of_one
 
+    @property
+    def size(self) -> int:
+        """How many values it holds, those that have ended and were not cleared yet among them."""
+        return int(self._values.currsize)
+
     def peek(self, key: K) -> V | None:
         """The value if it is there and alive."""
         kept = self.find(key)
@@ -77,9 +106,11 @@ class Cache(Generic[K, V]):
     def find(self, key: K) -> Kept[V] | None:
         """The value with its times, if it is there and alive."""
         try:
-            return self._values[key]  # half the cost of its `get`, which looks twice
+            kept = self._values[key]  # half the cost of its `get`, which looks twice
         except KeyError:
             return None
+        self.counts.hits += 1
+        return kept
 
     async def get(self, key: K, compute: Callable[[], Awaitable[V]], wait: float, owner: str = "") -> V:
         """The value, computed if need be; waits for it `wait` seconds at most.
@@ -93,13 +124,14 @@ class Cache(Generic[K, V]):
         end = asyncio.get_running_loop().time() + wait
         flight = self._flights.get(key)
         if flight is not None:
+            self.counts.joined += 1
             try:
                 return await _landed(flight, end)
             except (VerificationTimedOutError, TooManyVerificationsError):
                 if not flight.done():
                     raise
             # It ended for want of time or room of whoever began it, which says nothing about whoever joined.
-        return await _landed(self._flights.get(key) or self._start(key, compute, owner), end)
+        return await _landed(self._flights.get(key) or self._miss(key, compute, owner), end)
 
     def renew(self, key: K, kept: Kept[V], compute: Callable[[], Awaitable[V]]) -> None:
         """Compute a value anew, in the background and once in its life; if that fails, it is kept to its end.
@@ -111,6 +143,12 @@ class Cache(Generic[K, V]):
         except TooManyVerificationsError:
             return
         kept.due = inf
+        self.counts.renewed += 1
+
+    def _miss(self, key: K, compute: Callable[[], Awaitable[V]], owner: str) -> asyncio.Task[V]:
+        flight = self._start(key, compute, owner)
+        self.counts.misses += 1
+        return flight
 
     def _start(self, key: K, compute: Callable[[], Awaitable[V]], owner: str) -> asyncio.Task[V]:
         if len(self._flights) >= self._max_flights:

@@ -1,6 +1,6 @@
 """Where adapters meet ports: the one place that knows which registry client, keychain and policy source are used."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +10,9 @@ from yarl import URL
 
 from webhook.admission.decide import Decider, Options
 from webhook.admission.ports import Namespaces, Policies, PullSecrets
+from webhook.admission.stages import UNWATCHED, Stages
 from webhook.admission.verification import Verification
+from webhook.cache import Counted
 from webhook.clock import SystemClock
 from webhook.config import EngineConfig, RegistryConfig, TrustConfig
 from webhook.errors import RegistryUnavailableError
@@ -47,11 +49,13 @@ async def engine(
     observer: Observer | None = None,
     pull_secrets: PullSecrets | None = None,
     registry_observer: RegistryObserver | None = None,
+    stages: Stages = UNWATCHED,
+    follow_caches: Callable[[Mapping[str, Counted]], None] | None = None,
 ) -> AsyncIterator[Decider]:
     """What judges by these policies; closes its connections at the end. Raises `ConfigurationError`.
 
-    `observer` is told what becomes of trust roots, `registry_observer` how registries answer. Without `pull_secrets`,
-    those of pods are not used.
+    `observer` is told what becomes of trust roots, `registry_observer` how registries answer, `stages` what is looked
+    up and verified, `follow_caches` what is remembered. Without `pull_secrets`, those of pods are not used.
     """
 
     def named_literally(host: str) -> bool:
@@ -68,7 +72,9 @@ async def engine(
         registry_client(config.registry, named_literally, registry_observer) as registry,
     ):
         with ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify") as pool:
-            verification = Verification(registry, trust, SystemClock(), pool)
+            verification = Verification(registry, trust, SystemClock(), pool, stages)
+            if follow_caches is not None:
+                follow_caches(verification.caches)
             try:
                 yield Decider(rooted, verification, namespaces, options, pull_secrets, clock=SystemClock())
             finally:

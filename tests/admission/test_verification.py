@@ -11,15 +11,14 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeKeyring, FakeRegistry, FakeTrustRoots, digest, key, pem
 from webhook.admission.asker import NOBODY, Asker
+from webhook.admission.evidence_cache import MAX_EVIDENCE_BYTES, RememberingRegistry
 from webhook.admission.verification import (
     MAX_AT_ONCE,
     MAX_AT_ONCE_OF_ONE,
     MAX_ATTESTED_AT_ONCE,
     MAX_ATTESTED_AT_ONCE_OF_ONE,
-    MAX_EVIDENCE_BYTES,
     MESSAGE_CHARACTERS,
     NOT_VERIFIED_SECONDS,
-    RememberingRegistry,
     Verification,
 )
 from webhook.cache import MAX_FLIGHTS_OF_ONE

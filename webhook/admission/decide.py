@@ -22,15 +22,15 @@ from webhook.admission.findings import (
 )
 from webhook.admission.lookup import Answers, Inquiry, asked_of, look_up, unlocking
 from webhook.admission.mend import mend
+from webhook.admission.one_pass import KnownImages, RememberingImages
 from webhook.admission.pin import Pinner
 from webhook.admission.ports import Namespaces, Policies, PullSecrets
-from webhook.admission.verification import Verification
 from webhook.clock import Clock, SystemClock
 from webhook.codes import Code
 from webhook.errors import NotFoundOutError
 from webhook.images import MAX_LENGTH, ImageReference, ImageReferenceError, PinnedImage, parse
 from webhook.pods import ImageUse, Pod
-from webhook.policy.book import Policy, Selection
+from webhook.policy.book import Book, Policy, Selection
 from webhook.policy.exemptions import FieldExemptions, with_changed_images
 from webhook.policy.rules import VerifyEntry
 from webhook.signatures.outcome import Outcome
@@ -58,13 +58,24 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pod_security_labels: bool = False
 
 
+class OneBook:
+    """Fills `webhook.admission.ports.Policies`: one set, for ever."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def current(self) -> Book:
+        """That set."""
+        return self._book
+
+
 class Decider:
     """Judges pods by the policies in force."""
 
     def __init__(
         self,
         policies: Policies,
-        verification: Verification,
+        verification: KnownImages,
         namespaces: Namespaces,
         options: Options,
         pull_secrets: PullSecrets | None = None,
@@ -93,6 +104,15 @@ class Decider:
         """The same, for who knows nothing of a pod but its images: no pull secrets, nothing that is read in labels."""
         options = msgspec.structs.replace(self.options, pod_security_labels=False)
         return Decider(self._policies, self._verification, self._namespaces, options, clock=self._clock)
+
+    def remembering(self) -> tuple["Decider", RememberingImages]:
+        """The same for one pass over many pods: by the policies of now, asking about each image once; and what knows.
+
+        A change of policies or of an image is seen by the next pass.
+        """
+        images = RememberingImages(self._verification)
+        policies, clock = OneBook(self._policies.current()), self._clock
+        return Decider(policies, images, self._namespaces, self.options, self._pull_secrets, clock=clock), images
 
     def pinner(self, *, anybody: bool = False) -> Pinner:
         """What replaces tags by the digests that this judges them by; `anybody` may ask for them."""

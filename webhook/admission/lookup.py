@@ -10,8 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from webhook.admission.asker import NOBODY, Asker
+from webhook.admission.one_pass import KnownImages
 from webhook.admission.ports import Keyring, PullSecrets
-from webhook.admission.verification import Verification
 from webhook.errors import InternalError, NotFoundOutError, TooManyVerificationsError
 from webhook.images import ImageReference, PinnedImage
 from webhook.pods import ImageUse, Pod
@@ -71,7 +71,7 @@ def unlocking(pull_secrets: PullSecrets | None, pod: Pod, namespace: str) -> Unl
 
 
 async def look_up(
-    verification: Verification,
+    verification: KnownImages,
     inquiries: Sequence[Inquiry],
     deadline: float,
     cap: Mode,
@@ -99,7 +99,7 @@ class _Lookup:
     `secretly` is whether the pod's pull secrets may matter: what has to do with them is passed over where they do not.
     """
 
-    def __init__(self, verification: Verification, cap: Mode, namespace: str, *, secretly: bool) -> None:
+    def __init__(self, verification: KnownImages, cap: Mode, namespace: str, *, secretly: bool) -> None:
         self._verification = verification
         self._cap = cap
         self._namespace = namespace

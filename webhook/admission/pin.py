@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from webhook.admission.findings import Granted, accepted_codes, at, code_alone, granted, namespace_unknown
 from webhook.admission.lookup import Answers, Inquiry, look_up, unlocking
 from webhook.admission.mend import mend
+from webhook.admission.one_pass import KnownImages
 from webhook.admission.ports import Namespaces, Policies, PullSecrets
-from webhook.admission.verification import Verification
 from webhook.clock import Clock, SystemClock
 from webhook.codes import Code
 from webhook.images import ImageReference, ImageReferenceError, PinnedImage, parse
@@ -71,7 +71,7 @@ class Pinner:
     def __init__(
         self,
         policies: Policies,
-        verification: Verification,
+        verification: KnownImages,
         namespaces: Namespaces,
         cap: Mode = Mode.ENFORCE,
         pull_secrets: PullSecrets | None = None,

@@ -1,25 +1,25 @@
 """What is known about images: digests of tags, evidence of digests, outcomes of verify entries, each fetched once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from webhook.admission.asker import NOBODY, Asker
-from webhook.admission.ports import Keyring, Registry, TrustRoots
+from webhook.admission.evidence_cache import RememberingRegistry
+from webhook.admission.ports import Registry, TrustRoots
 from webhook.admission.proving import Prover, where
 from webhook.admission.report import cut
+from webhook.admission.stages import UNWATCHED, VERIFIED, Stage, Stages, watched
 from webhook.admission.waiting import Waiting
-from webhook.cache import FLIGHT_SECONDS, MAX_FLIGHTS, Cache
+from webhook.cache import Cache, Counted
 from webhook.clock import Clock
 from webhook.codes import INCONCLUSIVE
 from webhook.fairness import Bulkhead
-from webhook.images import Digest, ImageReference, PinnedImage
+from webhook.images import ImageReference, PinnedImage
 from webhook.policy.rules import VerifyEntry
-from webhook.signatures.contents import Contents
-from webhook.signatures.evidence import Evidence
 from webhook.signatures.outcome import Outcome, earliest
 
 VERIFIED_SECONDS = 3600.0
@@ -34,11 +34,6 @@ TAG_SECONDS = 30.0
 MAX_OUTCOMES = 100_000
 MESSAGE_CHARACTERS = 1024
 """What is kept of an outcome's message: a registry's contents can make it long. No answer shows more of it."""
-
-MAX_EVIDENCE = 256
-MAX_EVIDENCE_BYTES = 64 * 1024
-"""Evidence is kept for the other entries that ask about the same image at the same time. More is not kept: what lies
-beside an image is somebody else's to write, and signatures are small."""
 
 MAX_TAGS = 10_000
 
@@ -55,9 +50,6 @@ of those that are being judged, as many as there are threads."""
 TagKey = tuple[ImageReference, str]
 """The image by its tag, and the scope of the asker's credentials (`Asker.scope`)."""
 
-EvidenceKey = tuple[PinnedImage, bool, str]
-"""The image, whether attestations are looked for too, and the scope of the asker's credentials for it."""
-
 OutcomeKey = tuple[str, str, PinnedImage, str | None, str]
 """A verify entry's key, the fingerprints of the trust roots it is judged by, the image, the tag whose index may vouch
 for it, and the scope of the asker's credentials."""
@@ -70,17 +62,25 @@ class Verification:
     roots, so that a policy's change of mode or name costs nothing and a change of keys or roots takes effect at once;
     and by the credentials that an asker brought. Whoever asks for one that will soon end has it verified again in the
     background. Registries are asked by turns of the namespaces, and none of them waits for another. `waiting` counts
-    the requests that wait for answers, for everybody who asks here.
+    the requests that wait for answers, for everybody who asks here. `stages` is told of what is looked up and verified.
     """
 
-    def __init__(self, registry: Registry, trust: TrustRoots, clock: Clock, pool: Executor | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        trust: TrustRoots,
+        clock: Clock,
+        pool: Executor | None = None,
+        stages: Stages = UNWATCHED,
+    ) -> None:
         self.waiting = Waiting()
         self._registry = registry
         self._trust = trust
         self._clock = clock
         self._monotonic = clock.monotonic
         self._pool = pool
-        self._remembering = RememberingRegistry(registry, clock)
+        self._stages = stages
+        self._remembering = RememberingRegistry(registry, clock, stages)
         self._prover = Prover(self._remembering, trust, clock, self._compute)
         self._prompt = Bulkhead(MAX_AT_ONCE, MAX_AT_ONCE_OF_ONE)
         self._attested = Bulkhead(MAX_ATTESTED_AT_ONCE, MAX_ATTESTED_AT_ONCE_OF_ONE)
@@ -90,6 +90,11 @@ class Verification:
         self._outcomes: Cache[OutcomeKey, Outcome] = Cache(
             maxsize=MAX_OUTCOMES, lifetime=self._lifetime, clock=clock.monotonic
         )
+
+    @property
+    def caches(self) -> Mapping[str, Counted]:
+        """What is remembered, by what it is."""
+        return {"tags": self._tags, "outcomes": self._outcomes, "evidence": self._remembering.remembered}
 
     def known_digest(self, image: ImageReference, asker: Asker = NOBODY) -> PinnedImage | None:
         """The image by digest, if that is known without asking anybody."""
@@ -103,7 +108,8 @@ class Verification:
 
     async def _resolve(self, key: TagKey, asker: Asker) -> PinnedImage:
         async with self._prompt.place(key[0].registry, asker.namespace, key):
-            return await self._registry.resolve(key[0], asker.keyring)
+            ended = self._stages.began(Stage.RESOLVE, key[0].registry, "")
+            return await watched(ended, self._registry.resolve(key[0], asker.keyring))
 
     def known_outcome(
         self, entry: VerifyEntry, image: PinnedImage, tag: str | None, asker: Asker = NOBODY
@@ -142,7 +148,9 @@ class Verification:
     async def _verify(self, entry: VerifyEntry, key: OutcomeKey, asker: Asker, registries: str) -> Outcome:
         _, _, image, tag, _ = key
         async with self._rooms(entry).place(registries, asker.namespace, key):
-            return self._brief(entry, await self._prover.outcome(entry, image, tag, asker.keyring))
+            ended = self._stages.began(Stage.VERIFY, image.registry, str(image.digest))
+            proving = self._prover.outcome(entry, image, tag, asker.keyring)
+            return self._brief(entry, await watched(ended, proving, _told))
 
     def _rooms(self, entry: VerifyEntry) -> Bulkhead:
         return self._attested if entry.attestations or entry.base_images else self._prompt
@@ -174,40 +182,8 @@ class Verification:
             await cache.close()
 
 
-class RememberingRegistry:
-    """A registry that keeps small evidence for a moment: several entries ask about the same image at the same time."""
-
-    def __init__(self, registry: Registry, clock: Clock) -> None:
-        self._registry = registry
-        self._evidence: Cache[EvidenceKey, Evidence] = Cache(
-            maxsize=MAX_EVIDENCE, lifetime=_evidence_lifetime, clock=clock.monotonic, max_flights_of_one=MAX_FLIGHTS
-        )
-
-    async def resolve(self, image: ImageReference, keyring: Keyring | None = None) -> PinnedImage:
-        """The digest that the tag names now."""
-        return await self._registry.resolve(image, keyring)
-
-    async def evidence(self, image: PinnedImage, *, attestations: bool, keyring: Keyring | None = None) -> Evidence:
-        """All that lies beside the image."""
-        key = (image, attestations, "" if keyring is None else keyring.scope(image))
-        fetch = self._registry.evidence
-        return await self._evidence.get(
-            key, lambda: fetch(image, attestations=attestations, keyring=keyring), FLIGHT_SECONDS
-        )
-
-    async def contents(self, image: PinnedImage, keyring: Keyring | None = None) -> Contents:
-        """What the image is made of."""
-        return await self._registry.contents(image, keyring)
-
-    async def listed(
-        self, image: ImageReference, keyring: Keyring | None = None
-    ) -> tuple[PinnedImage, frozenset[Digest]]:
-        """What the tag names now, and the digests that it lists."""
-        return await self._registry.listed(image, keyring)
-
-    async def close(self) -> None:
-        """End what still runs."""
-        await self._evidence.close()
+def _told(outcome: Outcome) -> str:
+    return VERIFIED if outcome.code is None else outcome.code.value
 
 
 def _registries(entry: VerifyEntry, image: PinnedImage) -> str:
@@ -216,8 +192,3 @@ def _registries(entry: VerifyEntry, image: PinnedImage) -> str:
     if entry.base_images is not None:
         registries |= {pattern.registry for pattern in entry.base_images.allow}
     return " ".join(sorted(registries))
-
-
-def _evidence_lifetime(evidence: Evidence) -> float:
-    size = sum(len(one.content) + sum(map(len, one.annotations.values())) for one in evidence.attachments)
-    return NOT_VERIFIED_SECONDS if evidence.complete and size <= MAX_EVIDENCE_BYTES else 0.0

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from webhook.cache import Cache
+from webhook.cache import Cache, Counted
 from webhook.clock import Clock
 from webhook.errors import ConfigurationError, NamespaceUnknownError, NotFoundOutError
 from webhook.kube.connection import Connection
@@ -50,6 +50,11 @@ class ClusterNamespaces:
             clock=clock.monotonic,
             flight_seconds=CONNECT_SECONDS + LOOKUP_SECONDS,
         )
+
+    @property
+    def kept(self) -> Counted:
+        """The labels that are remembered."""
+        return self._labels
 
     async def labels(self, namespace: str, wait: float) -> Mapping[str, str] | None:
         """The namespace's labels; None when the API server has no such namespace or cannot be asked in time."""

@@ -1,14 +1,15 @@
-"""The pods that run in the cluster, listed in pages. Only what a decision reads of them is decoded."""
+"""The pods that run in the cluster, listed in pages. Of them is decoded what a decision reads, and whose they are."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from webhook.errors import TidewaiterError
 from webhook.kube.connection import Connection
+from webhook.kube.nesting import decoded
 from webhook.objects import PodObject, Struct
 from webhook.pods import Pod, pod
 
@@ -23,13 +24,38 @@ PAGE_SECONDS = 30.0
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 """Nothing is pulled again for a pod that has ended."""
 
+_EXPIRED = 410
+
 
 class PodsUnknownError(TidewaiterError):
     """The API server did not list the pods."""
 
 
+class Owner(Struct, frozen=True, gc=False):
+    """An item of `ownerReferences`. Whoever writes a pod may write of it what he likes."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class RunningPod(NamedTuple):
+    """A pod and the object that controls it, None where none does. `pod` is None where it cannot be decoded."""
+
+    namespace: str
+    name: str
+    uid: str
+    owner: Owner | None
+    pod: Pod | None
+
+
 class _Metadata(Struct, frozen=True, gc=False):
     namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    owner_references: list[Owner] | None = None
 
 
 class _Item(Struct, frozen=True, gc=False):
@@ -56,46 +82,74 @@ class RunningPods:
 
         A pod that cannot be decoded is left out: no review could judge it either.
         """
+        async for page in self.listed():
+            yield [(each.namespace, each.pod) for each in page if each.pod is not None]
+
+    async def listed(self, namespace: str = "") -> AsyncIterator[list[RunningPod]]:
+        """The pods that have not ended, in a namespace or in all. Raises `PodsUnknownError`.
+
+        Where reading takes longer than the API server remembers what there was, the rest is listed as it is by then.
+        An item of which not even the name can be read is left out.
+        """
         more = ""
         for _ in range(MAX_PAGES):
-            page = await self._page(more)
-            yield [each for each in map(_decoded, page.items or ()) if each is not None]
+            page = await self._page(namespace, more)
+            yield [each for each in map(_running, page.items or ()) if each is not None]
             more = page.metadata.more
             if not more:
                 return
         raise PodsUnknownError(f"the API server lists more than {MAX_PAGES} pages of pods")
 
-    async def _page(self, more: str) -> _Page:
+    async def _page(self, namespace: str, more: str) -> _Page:
         try:
             async with asyncio.timeout(PAGE_SECONDS):
-                return msgspec.json.decode(await self._read(more), type=_Page)
+                return msgspec.json.decode(await self._read(namespace, more), type=_Page)
         except Exception as error:  # whatever the client raises, the pods are not known
             status = getattr(error, "status", None)
             reason = f"{type(error).__name__}{f' {status}' if status else ''}"
             raise PodsUnknownError(f"the API server did not list the pods ({reason})") from error
 
-    async def _read(self, more: str) -> bytes:
-        core = await self._connection.core()
-        answer: Any = await core.list_pod_for_all_namespaces_without_preload_content(
-            limit=PAGE_PODS, _continue=more or None, field_selector=UNFINISHED, _request_timeout=PAGE_SECONDS
-        )
-        async with answer:
-            answer.raise_for_status()
+    async def _read(self, namespace: str, more: str) -> bytes:
+        async with await self._asked(namespace, more) as answer:
             body = bytearray()
             async for chunk in answer.content.iter_any():
                 body += chunk
                 if len(body) > MAX_PAGE_BYTES:
                     raise PodsUnknownError(f"a page has more than {MAX_PAGE_BYTES} bytes")
+            if answer.status != _EXPIRED or not _goes_on(body):
+                answer.raise_for_status()
         return bytes(body)
+
+    async def _asked(self, namespace: str, more: str) -> Any:
+        core = await self._connection.core()
+        query = {"limit": PAGE_PODS, "_continue": more or None, "field_selector": UNFINISHED}
+        if namespace:
+            listing = core.list_namespaced_pod_without_preload_content
+            return await listing(namespace, _request_timeout=PAGE_SECONDS, **query)
+        listing = core.list_pod_for_all_namespaces_without_preload_content
+        return await listing(_request_timeout=PAGE_SECONDS, **query)
 
     async def close(self) -> None:
         """Close the connection."""
         await self._connection.close()
 
 
-def _decoded(raw: msgspec.Raw) -> tuple[str, Pod] | None:
+def _goes_on(status: bytes | bytearray) -> bool:
+    """Whether a Status 410 tells how to list the rest as it is now, by a token of its own."""
+    return bool(msgspec.json.decode(status, type=_Page).metadata.more)
+
+
+def _running(raw: msgspec.Raw) -> RunningPod | None:
     try:
-        namespace = msgspec.json.decode(raw, type=_Item).metadata.namespace
-        return namespace, pod(msgspec.json.decode(raw, type=PodObject))
+        metadata = decoded(raw, _Item).metadata
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    owner = next((each for each in metadata.owner_references or () if each.controller), None)
+    return RunningPod(metadata.namespace, metadata.name, metadata.uid, owner, _pod(raw))
+
+
+def _pod(raw: msgspec.Raw) -> Pod | None:
+    try:
+        return pod(msgspec.json.decode(raw, type=PodObject))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
