@@ -46,8 +46,9 @@ docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm com
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
 	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/finding-codes.md
 	$(VENV)/bin/python -c 'from webhook.signatures.faults import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/faults.md
+	$(RUN) webhook.cli.metrics_reference > $(VENV)/made && mv $(VENV)/made docs/metrics.md
 	$(RUN) webhook policy schema > $(VENV)/made && mv $(VENV)/made charts/tidewaiter/files/crds.yaml
-	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
+	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml --skip-tests > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
 
 $(VENV)/fuzz/.ready: requirements-dev.lock | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/fuzz

@@ -83,6 +83,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Policies of the cluster count for `policy_max_staleness` seconds without news; the Secrets that they name for keys
     lie in `secrets_namespace`. With `guard` policies, trust roots and namespaces are looked at as they are written.
+    Traces go to `otlp_endpoint`.
     """
 
     engine: EngineConfig
@@ -103,6 +104,43 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     secrets_namespace: str | None = None
     policy_poll_seconds: float = 2.0
     guard: bool = False
+    otlp_endpoint: str | None = None
+
+
+class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What `controller` needs: the release that it looks after, by namespace and name, and what audits judge by.
+
+    The Lease by which one replica works lies in the release's namespace, and lasts `lease_seconds` without its holder.
+    Without a kubeconfig the cluster is the one that it runs in. Secrets of keys lie in `secrets_namespace`.
+
+    `configurations` is a folder with the release's webhook configurations as they should be; with `mend` they are kept
+    so. `certificates` says whether those of the Secret `tls_secret` are made (`in-process`) for `tls_names`, somebody
+    else's (`given`), or nobody's affair (`none`). With `audit_seconds` 0 nothing is audited; pods of
+    `exempt_namespaces` never are. `report_api` says in which API reports are written.
+    """
+
+    engine: EngineConfig
+    namespace: str
+    name: str
+    health_bind: tuple[str, int]
+    kubeconfig: Path | None = None
+    lease_name: str | None = None
+    lease_seconds: float = 15.0
+    secrets_namespace: str | None = None
+    configurations: Path | None = None
+    mend: bool = False
+    certificates: str = "none"
+    tls_secret: str = ""
+    tls_names: tuple[str, ...] = ()
+    audit_seconds: float = 600.0
+    exempt_namespaces: frozenset[str] = frozenset()
+    pull_secrets: bool = False
+    report_api: str = "auto"
+
+    @property
+    def deployment(self) -> str:
+        """The name of the controller's own Deployment, with which goes what it makes."""
+        return f"{self.name}-controller"
 
 
 def address(text: str) -> tuple[str, int]:
@@ -191,6 +229,19 @@ def credential_providers(file: Path | None, folder: Path | None) -> tuple[Path, 
     return file, folder
 
 
+def otlp_endpoint(text: str | None) -> str | None:
+    """`http://HOST[:PORT][/PATH]`, or https. Raises `ConfigurationError`."""
+    if text is None:
+        return None
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host or url.user or url.password or url.query_string:
+        raise ConfigurationError("expected http://HOST[:PORT] or https://HOST[:PORT] of an OTLP endpoint")
+    return str(url)
+
+
 def trust_root(text: str) -> tuple[str, Path]:
     """`NAME=FILE`; a FILE alone is for public-good. Raises `ConfigurationError`."""
     name, equals, path = text.partition("=")
@@ -199,6 +250,13 @@ def trust_root(text: str) -> tuple[str, Path]:
     if not path or not _NAME.fullmatch(name):
         raise ConfigurationError(f"expected NAME=FILE or FILE of a trust root, found {text!a}")
     return name, Path(path)
+
+
+def object_name(text: str) -> str:
+    """The name of a namespace or of another object. Raises `ConfigurationError`."""
+    if not _NAME.fullmatch(text):
+        raise ConfigurationError(f"expected the name of an object, found {text!a}")
+    return text
 
 
 def network(text: str) -> Network:

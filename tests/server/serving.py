@@ -15,12 +15,12 @@ import trustme
 from tests.fakes.clock import FakeClock
 from webhook.admission import review
 from webhook.admission.review import Answer, Record, ReviewError
-from webhook.server import logs
 from webhook.server.decision_log import DecisionLog
 from webhook.server.metrics import Metrics
 from webhook.server.routes import VALIDATE, Route, Routes
 from webhook.server.run import Service
 from webhook.server.settings import Limits, ServeSettings, TlsFiles
+from webhook.telemetry import logs
 
 REVIEW = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"uid-1"}}'
 

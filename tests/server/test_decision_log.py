@@ -11,7 +11,7 @@ from tests.server.serving import RECORD, Pki, serving, until
 from tests.server.wire import connected, post
 from webhook.codes import Code
 from webhook.server.decision_log import BATCH_SECONDS, MAX_LINE_BYTES, DecisionLog
-from webhook.server.sink import LineSink
+from webhook.telemetry.sink import LineSink
 from webhook.verdict import ImageResult, Mode, Violation
 
 IMAGE = ImageResult(

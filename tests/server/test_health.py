@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tests.server.serving import Pki, serving
@@ -37,7 +39,7 @@ async def test_metrics_are_in_the_format_of_prometheus(pki: Pki) -> None:
     async with serving(pki) as running:
         response = await get(running, "/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert b'tidewaiter_build_info{version="1.2.3"} 1.0\n' in response.body
+    assert re.search(rb'\ntidewaiter_build_info{python="3[0-9.]+",version="1\.2\.3"} 1\.0\n', response.body)
     assert b'tidewaiter_certificate_expiry_timestamp_seconds{kind="serving"}' in response.body
 
 

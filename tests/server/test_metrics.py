@@ -1,3 +1,5 @@
+import platform
+
 import msgspec
 import pytest
 
@@ -112,6 +114,18 @@ def test_lost_log_lines_are_counted() -> None:
 
 def test_the_process_is_measured_too() -> None:
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines(Metrics("1")))
+
+
+def test_reviews_that_policies_would_deny_once_they_enforce_are_counted() -> None:
+    metrics = Metrics("1")
+    metrics.decided(RECORD, 0.1)
+    metrics.decided(msgspec.structs.replace(RECORD, would_deny=True), 0.1)
+    assert "tidewaiter_admission_would_deny_total 1.0" in lines(metrics)
+
+
+def test_the_version_is_shown_with_python_s() -> None:
+    build = f'tidewaiter_build_info{{python="{platform.python_version()}",version="1.2"}} 1.0'
+    assert build in lines(Metrics("1.2"))
 
 
 def test_two_servers_in_one_process_do_not_share_numbers() -> None:

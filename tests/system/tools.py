@@ -57,7 +57,7 @@ class ToolMissing(Exception):  # noqa: N818  it names what is the case, and test
 class Tool:
     """One program: the folder of its Go module, its package, and linker flags that state its version.
 
-    With `tests` it runs the tests of the package, which lie in that folder.
+    With `tests` it runs the tests of the package, which lie in that folder. `tags` leave out what nobody needs.
 
     `{version}`, `{major}`, `{minor}` and `{client_go_minor}` in the flags are filled from the module's go.mod,
     the only place where a version is written.
@@ -67,6 +67,7 @@ class Tool:
     package: str
     ldflags: str = ""
     tests: bool = False
+    tags: str = ""
 
 
 TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
@@ -89,6 +90,8 @@ TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
         "kube-controller-manager": Tool(
             "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", _KUBERNETES_VERSION
         ),
+        "promtool": Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool", tags="remove_all_sd"),
+        "kwok": Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", "-X sigs.k8s.io/kwok/pkg/consts.Version={version}"),
         "pod-security-conformance": Tool("podsecurity", ".", tests=True),
         "cosign": Tool(
             "cosign",
@@ -151,7 +154,8 @@ def cached(name: str) -> Path:
     one = TOOLS[name]
     digest = hashlib.sha256()
     sources = [_file(one, path.name) for path in sorted((_MODULES / one.module).glob("*.go"))]
-    for part in (_file(one, "go.mod"), _file(one, "go.sum"), *sources, one.package, _ldflags(one)):
+    tags = [one.tags] if one.tags else []
+    for part in (_file(one, "go.mod"), _file(one, "go.sum"), *sources, one.package, _ldflags(one), *tags):
         digest.update(f"{len(part)}:{part}".encode())
     return cache_folder() / f"{one.module}-{digest.hexdigest()[:16]}" / name
 
@@ -196,7 +200,7 @@ def _build(go: str, one: Tool, path: Path) -> None:
     """Build beside `path` and rename, so that nobody ever sees half a binary."""
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         built = Path(scratch) / path.name
-        flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", _ldflags(one)]
+        flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-tags", one.tags, "-ldflags", _ldflags(one)]
         verb = ["test", "-c"] if one.tests else ["build"]
         _run_go([go, *verb, *flags, "-o", str(built), one.package], _MODULES / one.module)
         built.replace(path)

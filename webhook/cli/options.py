@@ -20,6 +20,7 @@ MAX_INPUT_BYTES = 16 * 2**20
 """What is read of one file or of standard input; the server reads as much of a review."""
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 
 
@@ -197,6 +198,14 @@ trust_root_option = option(
     help="A trusted_root.json to use as the trust root of a name, public-good if it has none. Repeatable.",
 )
 """`--trust-root`, for `trust_config`."""
+
+
+trust_root_refresh_option = option(
+    "--trust-root-refresh/--no-trust-root-refresh",
+    default=True,
+    show_default=True,
+    help="Fetch newer copies of the trust root public-good, where a policy needs it, from Sigstore's TUF repository.",
+)
 
 
 def trust_config(texts: tuple[str, ...], *, upkeep: bool = False, refresh_public_good: bool = False) -> TrustConfig:

@@ -100,13 +100,13 @@ from webhook.workload_kinds import workload_kinds
     show_default=True,
     help="How long requests are still answered after SIGTERM.",
 )
-@options.trust_root_option
 @options.option(
-    "--trust-root-refresh/--no-trust-root-refresh",
-    default=True,
-    show_default=True,
-    help="Fetch newer copies of the trust root public-good, where a policy needs it, from Sigstore's TUF repository.",
+    "--otlp-endpoint",
+    metavar="URL",
+    help="Send traces of reviews there, by OTLP over HTTP, where the API server samples them; needs the extra otel.",
 )
+@options.trust_root_option
+@options.trust_root_refresh_option
 @options.registry_options
 def serve(
     *,
@@ -130,6 +130,7 @@ def serve(
     warm: bool,
     guard: bool,
     drain_seconds: float,
+    otlp_endpoint: str | None,
     trust_root: tuple[str, ...],
     trust_root_refresh: bool,
     **registry: Any,
@@ -166,5 +167,6 @@ def serve(
         warm=warm,
         guard=guard,
         drain_seconds=drain_seconds,
+        otlp_endpoint=config.otlp_endpoint(otlp_endpoint),
     )
     uvloop.run(run(settings))

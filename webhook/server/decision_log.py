@@ -11,8 +11,8 @@ import msgspec
 
 from webhook.admission.review import Record
 from webhook.clock import Clock
-from webhook.server import lines
-from webhook.server.sink import LineSink
+from webhook.telemetry import lines
+from webhook.telemetry.sink import LineSink
 from webhook.verdict import ImageResult, Violation
 
 BATCH_SECONDS = 0.05

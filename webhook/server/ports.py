@@ -1,11 +1,16 @@
 """What the server needs from outside."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
+
+from aiohttp import web
 
 from webhook.admission.review import Answer
 from webhook.pods import Pod
 from webhook.verdict import Verdict
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""Answers a request."""
 
 
 class Reviews(Protocol):
@@ -33,6 +38,14 @@ class RunningPods(Protocol):
 
     async def close(self) -> None:
         """Nothing more is asked."""
+        ...
+
+
+class Tracing(Protocol):
+    """Who makes traces of reviews and of what is done for them."""
+
+    def handler(self, handle: Handler, paths: frozenset[str]) -> Handler:
+        """A handler that does the same, and tells of it."""
         ...
 
 

@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from webhook import __version__
 from webhook.admission.guard import Guard
 from webhook.admission.image_reviewer import ImageReviewer
 from webhook.admission.patch import Pins
 from webhook.admission.reviewer import Reviewer
+from webhook.admission.stages import AllStages
 from webhook.clock import Clock, SystemClock
 from webhook.config import ServeConfig
 from webhook.errors import ConfigurationError
@@ -20,7 +22,7 @@ from webhook.kube.namespaces import ClusterNamespaces
 from webhook.kube.running_pods import RunningPods
 from webhook.policy.unusable import is_usable
 from webhook.policy_files import Reload
-from webhook.server import logs, undecided
+from webhook.server import undecided
 from webhook.server.decision_log import DecisionLog
 from webhook.server.exemption_ends import ExemptionEnds
 from webhook.server.metrics import Metrics
@@ -28,10 +30,14 @@ from webhook.server.policy_sources import policy_source
 from webhook.server.routes import GUARD, IMAGE_POLICY, PIN, VALIDATE, Route
 from webhook.server.run import SIGNALS, Service
 from webhook.server.settings import ServeSettings, TlsFiles
-from webhook.server.sink import Output
 from webhook.server.warming import WarmUp
+from webhook.telemetry import logs
+from webhook.telemetry.sink import Output
 from webhook.verdict import Mode
 from webhook.wiring import cluster_pull_secrets, engine
+
+if TYPE_CHECKING:
+    from webhook.server.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +70,7 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
         sink = await stack.enter_async_context(logs.logging_to(output, metrics.log_lines_dropped))
         namespaces = ClusterNamespaces(clock, config.kubeconfig)
         stack.push_async_callback(namespaces.close)
+        metrics.caches.follow({"namespaces": namespaces.kept})
         ends = ExemptionEnds(metrics, clock)
         told = _Reloads(metrics, clock, namespaces, ends)
         source = await stack.enter_async_context(policy_source(config, clock, metrics, told))
@@ -75,8 +82,21 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
             if config.client_ca is None:
                 _log.warning("%s", ANYBODY_ASKS)
             pull_secrets = await stack.enter_async_context(cluster_pull_secrets(config.kubeconfig))
+        tracing = None
+        if config.otlp_endpoint is not None:
+            tracing = _tracing(config.otlp_endpoint)
+            stack.push_async_callback(tracing.close)
         decider = await stack.enter_async_context(
-            engine(config.engine, policies, namespaces, metrics, pull_secrets, metrics.registries)
+            engine(
+                config.engine,
+                policies,
+                namespaces,
+                metrics,
+                pull_secrets,
+                registry_observer=metrics.registries,
+                stages=metrics.verifications if tracing is None else AllStages((metrics.verifications, tracing)),
+                follow_caches=metrics.caches.follow,
+            )
         )
         reviewer = Reviewer(decider, config.workloads, pinning=config.pinning, kinds=config.workload_kinds)
         pinner = decider.pinner(anybody=config.client_ca is None) if config.pinning else None
@@ -96,7 +116,9 @@ async def running(config: ServeConfig, output: Output) -> AsyncIterator[Service]
             await authorization.connect()
             guard = Guard(policies, authorization, pod_security_labels=config.engine.pod_security_labels)
             routes[GUARD] = Route(reviews=guard)
-        service = Service(_settings(config), routes, ready, metrics, DecisionLog(sink, clock))
+        if tracing is not None:
+            routes = dict(tracing.routes(routes))
+        service = Service(_settings(config), routes, ready, metrics, DecisionLog(sink, clock), tracing)
         stack.push_async_callback(_cancel, asyncio.create_task(ends.watch(policies)))
         await stack.enter_async_context(service)
         if config.warm:
@@ -138,6 +160,15 @@ class _Reloads:
             await self._namespaces.connect()
         except ConfigurationError as error:
             _log.error("%s", error)
+
+
+def _tracing(endpoint: str) -> "Tracing":
+    """Raises `ConfigurationError` where it is not installed."""
+    try:
+        from webhook.server.tracing import Tracing, exporting  # noqa: PLC0415 - an extra that few have
+    except ImportError as error:
+        raise ConfigurationError("--otlp-endpoint needs more: pip install 'tidewaiter[otel]'") from error
+    return Tracing(__version__, exporting(endpoint))
 
 
 def _settings(config: ServeConfig) -> ServeSettings:

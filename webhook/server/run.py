@@ -20,7 +20,7 @@ from webhook.server.entrance import Entrance
 from webhook.server.handlers import Admission
 from webhook.server.health import Health
 from webhook.server.metrics import Metrics
-from webhook.server.ports import Readiness
+from webhook.server.ports import Handler, Readiness, Tracing
 from webhook.server.routes import Routes
 from webhook.server.settings import ServeSettings
 from webhook.server.tls import Certificates
@@ -87,6 +87,7 @@ class Service:
         ready: Readiness,
         numbers: Metrics,
         log: DecisionLog,
+        tracing: Tracing | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -94,9 +95,10 @@ class Service:
         self._admission = Admission(routes, numbers, log, settings.limits, audit=settings.audit)
         self._health = Health(ready, numbers)
         limits = settings.limits
-        self._reviews = Listener(
-            self._admission.handle, limits, numbers.refused, self._certificates.permits, numbers.not_connected
-        )
+        handle: Handler = self._admission.handle
+        if tracing is not None:
+            handle = tracing.handler(handle, frozenset(routes))
+        self._reviews = Listener(handle, limits, numbers.refused, self._certificates.permits, numbers.not_connected)
         self._probes = Listener(self._health.handle, limits, numbers.refused)
         self._entrance = Entrance(self._reviews, limits, self._certificates.context)
         self._side_entrance = Entrance(self._probes, limits)

@@ -10,10 +10,10 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from webhook.admission.evidence_cache import RememberingRegistry
 from webhook.admission.lookup import asked_of
 from webhook.admission.ports import Registry
 from webhook.admission.proving import Prover
-from webhook.admission.verification import RememberingRegistry
 from webhook.cli import options, output
 from webhook.cli.exits import worst
 from webhook.cli.verify.questions import Question, by_flags, by_policies, denied_digest

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from webhook.errors import ConfigurationError, RegistryUnavailableError
-from webhook.server import logs
+from webhook.telemetry import logs
 
 
 async def logged(write: Callable[[logging.Logger], None], level: int = logging.INFO) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from webhook.errors import TidewaiterError
-from webhook.server import lines
-from webhook.server.sink import LineSink, Output
+from webhook.telemetry import lines
+from webhook.telemetry.sink import LineSink, Output
 
 MAX_FRAMES = 16
 MAX_CAUSES = 4

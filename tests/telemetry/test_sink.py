@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from webhook.server.sink import LineSink
+from webhook.telemetry.sink import LineSink
 
 
 class Stuck:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.server import lines
+from webhook.telemetry import lines
 
 UNSAFE = "\x1b\x7f\x80\x9b\x85\xad\u061c\u200b\u200e\u2028\u2029\u202e\u2066\u2069\ufeff"
 

@@ -34,12 +34,20 @@ class RegistryMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The circuits: 0 for a registry that was asked and has none open."""
-        family = GaugeMetricFamily(
-            "tidewaiter_registry_breaker_open",
-            "Circuits that are open: one for a registry that is not reached, one for each repository that fails.",
-            labels=["registry"],
-        )
+        family = self._circuits()
         counts = self._open_circuits()
         for name in dict.fromkeys([*self._asked, *counts]):
             family.add_metric([name], counts.get(name, 0))
         yield family
+
+    def describe(self) -> Iterable[Metric]:
+        """The family, whatever there is to show."""
+        yield self._circuits()
+
+    @staticmethod
+    def _circuits() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "tidewaiter_registry_breaker_open",
+            "Circuits that are open: one for a registry that is not reached, one for each repository that fails.",
+            labels=["registry"],
+        )
