@@ -89,7 +89,7 @@ def test_names_and_columns_are_those_of_kubectl() -> None:
     )
     assert {each["names"]["categories"][0] for each in (policy, root)} == {"tidewaiter"}
     columns = [column["name"] for column in policy["versions"][0]["additionalPrinterColumns"]]
-    assert columns == ["Mode", "Ready", "Age"]
+    assert columns == ["Mode", "Ready", "Would deny", "Age", "Reason"]
     assert policy["versions"][0]["subresources"] == {"status": {}}
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from webhook import __version__
+from webhook.cli.audit import audit
 from webhook.cli.check import check
+from webhook.cli.controller import controller
 from webhook.cli.demo import demo
 from webhook.cli.exits import Exit
 from webhook.cli.pin import pin
@@ -49,5 +51,5 @@ def main() -> None:
     """Judge pods before they run: registry allowlist, cosign signatures, security context."""
 
 
-for _command in (check, pin, review, verify, serve, demo, policy):
+for _command in (check, audit, pin, review, verify, serve, controller, demo, policy):
     main.add_command(_command)

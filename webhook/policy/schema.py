@@ -39,18 +39,48 @@ _FORMATS = {"date-time"}
 _GROUP, _, _VERSION = API_VERSION.partition("/")
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 _READY = {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'}
+_REASON = {
+    "name": "Reason",
+    "type": "string",
+    "priority": 1,
+    "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+}
+_WOULD_DENY = {"name": "Would deny", "type": "integer", "jsonPath": ".status.audit.wouldDeny"}
 _MODE = {"name": "Mode", "type": "string", "jsonPath": ".spec.mode"}
+
+
+_AUDIT: Schema = {
+    "audit": {
+        "type": "object",
+        "description": "What the last scan of what runs found. Absent: none has been.",
+        "required": ["scannedAt", "pods", "violating", "wouldDeny"],
+        "properties": {
+            "scannedAt": {"type": "string", "format": "date-time", "description": "When the scan ended."},
+            "pods": {"type": "integer", "format": "int64", "description": "Pods that the policy speaks about."},
+            "violating": {"type": "integer", "format": "int64", "description": "Those of them that break it."},
+            "wouldDeny": {
+                "type": "integer",
+                "format": "int64",
+                "description": "Those that it would deny now, were they created anew and its mode Enforce.",
+            },
+        },
+    }
+}
 
 
 def definitions() -> tuple[Schema, ...]:
     """Both CustomResourceDefinitions."""
     return (
-        _definition(ClusterPodPolicy, KIND, "clusterpodpolicies", "cpp", _MODE, _READY, _AGE),
-        _definition(TrustRoot, TRUST_ROOT, "trustroots", "troot", _READY, _AGE),
+        _definition(
+            ClusterPodPolicy, KIND, "clusterpodpolicies", "cpp", _AUDIT, _MODE, _READY, _WOULD_DENY, _AGE, _REASON
+        ),
+        _definition(TrustRoot, TRUST_ROOT, "trustroots", "troot", {}, _READY, _AGE, _REASON),
     )
 
 
-def _definition(model: type[Part], kind: str, plural: str, short: str, *columns: Mapping[str, str]) -> Schema:
+def _definition(
+    model: type[Part], kind: str, plural: str, short: str, status: Schema, *columns: Mapping[str, Any]
+) -> Schema:
     names = {
         "categories": [CATEGORY],
         "kind": kind,
@@ -65,7 +95,7 @@ def _definition(model: type[Part], kind: str, plural: str, short: str, *columns:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [dict(column) for column in columns],
-        "schema": {"openAPIV3Schema": _root(model)},
+        "schema": {"openAPIV3Schema": _root(model, status)},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -75,7 +105,7 @@ def _definition(model: type[Part], kind: str, plural: str, short: str, *columns:
     }
 
 
-def _root(model: type[Part]) -> Schema:
+def _root(model: type[Part], status: Schema) -> Schema:
     """Of the whole object; the API server itself knows what `metadata` is."""
     written = model.model_json_schema(by_alias=True)
     definitions = written["$defs"]
@@ -83,7 +113,7 @@ def _root(model: type[Part]) -> Schema:
     properties = root["properties"]
     properties["apiVersion"], properties["kind"] = {"type": "string"}, {"type": "string"}
     properties["metadata"] = {"type": "object"}
-    properties["status"] = _STATUS
+    properties["status"] = {**_STATUS, "properties": {**_STATUS["properties"], **status}}
     root["required"] = ["spec"]
     if "mode" in (spec := properties["spec"]["properties"]):
         spec["mode"]["default"] = "Enforce"
