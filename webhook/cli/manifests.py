@@ -1,5 +1,7 @@
 """Manifests as a developer keeps them: files, folders or standard input, read into what carries a pod."""
 
+import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,10 +13,15 @@ from webhook.cli.options import MAX_INPUT_BYTES
 from webhook.errors import ConfigurationError
 from webhook.objects import BY_KIND, Kind
 from webhook.pods import Pod
-from webhook.policy.documents import Document, Fault, FaultsError, parse
+from webhook.policy.documents import Document, Fault, FaultsError, FieldPath, parse
 from webhook.workload_kinds import WorkloadKind, plural, pods_of
 
 SUFFIXES = {".yaml", ".yml", ".json"}
+
+STDIN = "<stdin>"
+"""What the source of standard input is called."""
+
+_STEP = re.compile(r'\.?(?P<key>[A-Za-z0-9_-]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]', re.ASCII)
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -25,6 +32,11 @@ class Resource(msgspec.Struct, frozen=True):
     source: str
     pod: Pod | None
     fault: str = ""
+    document: Document | None = None
+
+    def line_of(self, path: str) -> int:
+        """The line of a field, or of the innermost thing around it that the manifest has; 0 where it is not known."""
+        return 0 if self.document is None else self.document.line_of(field_path(path))
 
 
 class Manifests(msgspec.Struct, frozen=True):
@@ -58,7 +70,7 @@ def contents(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Every file at `paths`, by its name. Raises `ConfigurationError`."""
     for text in paths:
         if text == "-":
-            yield "<stdin>", sys.stdin.buffer.read(MAX_INPUT_BYTES)
+            yield STDIN, sys.stdin.buffer.read(MAX_INPUT_BYTES)
             continue
         path = Path(text)
         files = (
@@ -92,13 +104,31 @@ def resources_of(document: Document, default_namespace: str, kinds: Iterable[Wor
     try:
         subjects = pods_of(kind, msgspec.convert(value, kind.struct))
     except msgspec.ValidationError as error:
-        yield Resource(label, namespace, source, None, str(error))
+        yield Resource(label, namespace, source, None, str(error), document)
         return
     for subject in subjects:
         if kind.is_pod and not subject.containers:
-            yield Resource(label, namespace, source, None, f"has no containers in {subject.path}")
+            yield Resource(label, namespace, source, None, f"has no containers in {subject.path}", document)
         else:
-            yield Resource(label, namespace, source, subject)
+            yield Resource(label, namespace, source, subject, "", document)
+
+
+def field_path(text: str) -> FieldPath:
+    """The steps of a path as findings write it, `spec.containers[0].image`, as far as they can be read."""
+    steps: list[str | int] = []
+    at = 0
+    while step := _STEP.match(text, at):
+        at = step.end()
+        key, index, quoted = step["key"], step["index"], step["quoted"]
+        steps.append(key or (int(index) if index else _unquoted(quoted)))
+    return tuple(steps)
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return _text(json.loads(text))
+    except ValueError:
+        return ""
 
 
 def _kind(value: dict[str, Any], kinds: Iterable[WorkloadKind]) -> Kind | WorkloadKind | None:

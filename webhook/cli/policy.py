@@ -9,6 +9,7 @@ import yaml
 
 from webhook import policy_files
 from webhook.cli import options
+from webhook.cli.convert import convert
 from webhook.cli.exits import Exit
 from webhook.clock import SystemClock
 from webhook.errors import ConfigurationError
@@ -106,6 +107,9 @@ def vap(
         _apply(generated, owner, kubeconfig)
     else:
         click.echo(as_json(generated) if output_format == "json" else as_yaml(generated), nl=False)
+
+
+policy.add_command(convert)
 
 
 def _apply(generated: list[Generated], owner: str, kubeconfig: Path | None) -> None:
