@@ -313,3 +313,31 @@ class TestRenewal:
         cache.renew("a", kept, busy)
         assert kept.due <= clock.monotonic()
         assert busy.started == 1
+
+
+async def test_what_a_cache_was_asked_for_is_counted(cache: Cache[str, str]) -> None:
+    work = Work()
+    work.gate.clear()
+    both = asyncio.gather(cache.get("a", work, SOON), cache.get("a", work, SOON))
+    await asyncio.sleep(0)
+    work.gate.set()
+    await both
+    assert await cache.get("a", work, SOON) == "value 1"
+    assert cache.peek("b") is None
+    counts = cache.counts
+    assert (counts.misses, counts.joined, counts.hits, counts.renewed, cache.size) == (1, 1, 1, 0, 1)
+    kept = cache.find("a")
+    assert kept is not None
+    cache.renew("a", kept, work)
+    assert (counts.renewed, counts.misses) == (1, 1)
+
+
+async def test_what_there_is_no_room_for_is_no_miss(cache: Cache[str, str]) -> None:
+    work = Work()
+    work.gate.clear()
+    for key in ("a", "b"):
+        with pytest.raises(VerificationTimedOutError):
+            await cache.get(key, work, NEVER)
+    with pytest.raises(TooManyVerificationsError):
+        await cache.get("c", work, NEVER)
+    assert cache.counts.misses == 2

@@ -8,7 +8,6 @@ from tests.admission.conftest import book
 from webhook import codes
 from webhook.cli import main
 from webhook.codes import MEANINGS, Code
-from webhook.server.metrics import Metrics
 from webhook.signatures import faults
 from webhook.verdict import Mode
 
@@ -61,10 +60,3 @@ def test_make_targets_in_the_documentation_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     named = {target for page in PAGES for target in re.findall(r"`make ([a-z]+)`", page.read_text())}
     assert named <= targets
-
-
-def test_the_page_for_operators_names_every_metric_and_no_other() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
-    named = set(re.findall(r"^\| `(tidewaiter_[a-z_]+)`", page, re.MULTILINE))
-    families = [family for family in Metrics("0").registry.collect() if family.name.startswith("tidewaiter")]
-    assert named == {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
