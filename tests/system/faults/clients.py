@@ -15,8 +15,8 @@ from aiohttp.connector import NEEDS_CLEANUP_CLOSED
 from tests.system.program import Server
 from tests.system.reviews import HEADERS
 
-API_SERVER_SECONDS = 10
-"""The timeout of a webhook call by default (`timeoutSeconds` of a webhook configuration)."""
+API_SERVER_SECONDS = 30
+"""The longest timeout that a webhook configuration may give (`timeoutSeconds`): machines that run tests may be busy."""
 
 RECOVERY_SECONDS = 30
 """A registry that is back is used again within them."""
