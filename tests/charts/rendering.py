@@ -20,6 +20,9 @@ AUDIT, POLICY, CLUSTER, OPTIONS, URL = (
 )
 RESOURCES: Final = ("ClusterPodPolicy", "TrustRoot")
 """Kinds of the cluster's own that a hook makes, once."""
+FOREIGN: Final = ("Certificate", "Issuer", "ServiceMonitor", "PrometheusRule")
+"""Kinds of cert-manager and of the Prometheus operator."""
+_PART: Final = "app.kubernetes.io/component"
 NAMESPACE: Final = "tidewaiter-system"
 _SECONDS: Final = 30
 
@@ -35,23 +38,45 @@ class Rendering:
     text: str
     objects: tuple[dict[str, Any], ...]
 
-    def the(self, kind: str) -> dict[str, Any]:
-        """The only object of a kind, but for the guard's."""
-        (found,) = (each for each in self.objects if each["kind"] == kind and each not in self._guards)
-        return found
+    def the(self, kind: str, part: str | None = None) -> dict[str, Any]:
+        """The only object of a kind that belongs to a part of the release, such as `controller`, or to `serve`.
+
+        The guard's configuration does not count.
+        """
+        found = (each for each in self.of(part) if each["kind"] == kind and each not in self._guards)
+        (only,) = found
+        return only
+
+    def of(self, part: str | None) -> list[dict[str, Any]]:
+        """The objects that belong to a part of the release, or to `serve` and the whole."""
+        return [each for each in self.objects if each["metadata"].get("labels", {}).get(_PART) == part]
+
+    def pod_of(self, part: str | None) -> dict[str, Any]:
+        """The `spec` of the pods of a part's Deployment."""
+        spec: dict[str, Any] = self.the("Deployment", part)["spec"]["template"]["spec"]
+        return spec
+
+    def args_of(self, part: str | None) -> list[str]:
+        """The arguments of the only container of a part's pods."""
+        (container,) = self.pod_of(part)["containers"]
+        args: list[str] = container["args"]
+        return args
+
+    @property
+    def parts(self) -> list[str | None]:
+        """Whose Deployments there are."""
+        found = (each["metadata"]["labels"].get(_PART) for each in self.objects if each["kind"] == "Deployment")
+        return sorted(found, key=str)
 
     @property
     def pod(self) -> dict[str, Any]:
-        """The `spec` of the Deployment's pods."""
-        spec: dict[str, Any] = self.the("Deployment")["spec"]["template"]["spec"]
-        return spec
+        """The `spec` of the pods of `serve`."""
+        return self.pod_of(None)
 
     @property
     def args(self) -> list[str]:
-        """The arguments of the only container."""
-        (container,) = self.pod["containers"]
-        args: list[str] = container["args"]
-        return args
+        """The arguments of `serve`."""
+        return self.args_of(None)
 
     @property
     def pinning(self) -> dict[str, Any] | None:
@@ -86,11 +111,23 @@ def run(helm: Path, command: str, *arguments: str | Path) -> str:
     return done.stdout
 
 
-def render(helm: Path, values: Path | None, *arguments: str) -> Rendering:
-    """The chart with a file of values, and further arguments such as `--set=mode=policy`."""
+def render(helm: Path, values: Path | None, *arguments: str, tests: bool = False) -> Rendering:
+    """The chart with a file of values, and further arguments such as `--set=mode=policy`.
+
+    With `tests` it is the Pod of `helm test` too.
+    """
     files = [] if values is None else [f"--values={values}"]
-    text = run(helm, "template", "tidewaiter", CHART, f"--namespace={NAMESPACE}", *files, *arguments)
+    skipped = [] if tests else ["--skip-tests"]
+    text = run(helm, "template", "tidewaiter", CHART, f"--namespace={NAMESPACE}", *files, *skipped, *arguments)
     return Rendering(text, objects(text))
+
+
+def notes(helm: Path, values: Path, *arguments: str) -> str:
+    """What `helm install` tells at its end. Helm 3 asks a cluster even for a dry run."""
+    client = "--dry-run=client"
+    return run(
+        helm, "install", "tidewaiter", CHART, f"--namespace={NAMESPACE}", client, f"--values={values}", *arguments
+    )
 
 
 def objects(text: str) -> tuple[dict[str, Any], ...]:

@@ -21,26 +21,38 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test ma
 every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
 
 
-@every_values
-def test_arguments_are_flags_of_serve(values: Path, helm: Path) -> None:
-    command, *flags = render(helm, values).args
-    parameters = main.commands[command].params
-    known = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert {flag.partition("=")[0] for flag in flags} <= known
+COMMANDS = {None: "serve", "controller": "controller"}
+CHOICES = {
+    "serve": {"--mode", "--no-match", "--workloads"},
+    "controller": {"--mode", "--no-match", "--tls", "--report-api"},
+}
 
 
 @every_values
-def test_arguments_take_only_values_that_serve_takes(values: Path, helm: Path) -> None:
-    command, *flags = render(helm, values).args
-    choices = {
-        option: parameter.type.choices
-        for parameter in main.commands[command].params
-        if isinstance(parameter.type, click.Choice)
-        for option in parameter.opts
-    }
-    chosen = {flag: value for flag, _, value in (each.partition("=") for each in flags) if flag in choices}
-    assert chosen.keys() == {"--mode", "--no-match", "--workloads"}
-    assert all(value in choices[flag] for flag, value in chosen.items())
+def test_arguments_are_flags_of_the_programs(values: Path, helm: Path) -> None:
+    rendered = render(helm, values)
+    for part in rendered.parts:
+        command, *flags = rendered.args_of(part)
+        assert command == COMMANDS[part]
+        parameters = main.commands[command].params
+        known = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
+        assert {flag.partition("=")[0] for flag in flags} <= known
+
+
+@every_values
+def test_arguments_take_only_values_that_the_programs_take(values: Path, helm: Path) -> None:
+    rendered = render(helm, values)
+    for part in rendered.parts:
+        command, *flags = rendered.args_of(part)
+        choices = {
+            option: parameter.type.choices
+            for parameter in main.commands[command].params
+            if isinstance(parameter.type, click.Choice)
+            for option in parameter.opts
+        }
+        chosen = {flag: value for flag, _, value in (each.partition("=") for each in flags) if flag in choices}
+        assert chosen.keys() == CHOICES[command]
+        assert all(value in choices[flag] for flag, value in chosen.items())
 
 
 def test_the_program_reads_hosts_as_the_schema_does(each_helm: Path) -> None:
@@ -70,12 +82,16 @@ def test_the_program_reads_kinds_as_the_schema_does(each_helm: Path) -> None:
 @every_values
 def test_every_file_in_the_arguments_is_mounted(values: Path, helm: Path) -> None:
     rendered = render(helm, values)
-    (container,) = rendered.pod["containers"]
-    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert mounts.keys() == {volume["name"] for volume in rendered.pod["volumes"]}
-    assert all(mount["readOnly"] for mount in container["volumeMounts"])
-    named = {file for arg in rendered.args for file in re.findall(r"=(/\S+)$", arg)}
-    assert named == set(_mounted(rendered.pod, mounts))
+    for part in rendered.parts:
+        pod = rendered.pod_of(part)
+        (container,) = pod["containers"]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+        assert all(mount["readOnly"] for mount in container["volumeMounts"])
+        named = {file for arg in container["args"] for file in re.findall(r"=(/\S+)$", arg)}
+        named |= {each["value"] for each in container.get("env", ()) if each["name"] == "SSL_CERT_FILE"}
+        named |= {"/credential-providers"} & set(mounts.values())
+        assert named == set(_mounted(pod, mounts))
 
 
 def _mounted(pod: dict[str, Any], mounts: dict[str, str]) -> Iterator[str]:
@@ -85,6 +101,4 @@ def _mounted(pod: dict[str, Any], mounts: dict[str, str]) -> Iterator[str]:
         sources = [source["configMap"] for source in volume.get("projected", {}).get("sources", ())]
         sources += [volume[kind] for kind in ("secret", "configMap") if kind in volume]
         items = [item["path"] for source in sources for item in source.get("items", ())]
-        if volume["name"] == "tls":  # a Secret of type kubernetes.io/tls
-            items = ["tls.crt", "tls.key"]
         yield from (f"{folder}/{item}" for item in items) if items else (folder,)

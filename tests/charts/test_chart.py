@@ -26,6 +26,7 @@ from tests.charts.rendering import (
     RESOURCES,
     ROOT,
     RefusedError,
+    Rendering,
     render,
 )
 from tests.fakes import sigstore
@@ -38,6 +39,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first test ma
 
 every_values = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+BEGIN = "-----BEGIN CERTIFICATE-----"
 HOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 STRICT: dict[str, Any] = {
     "run_as_non_root": True,
@@ -52,11 +54,21 @@ STRICT: dict[str, Any] = {
     "allowed_host_ports": (),
 }
 STRICTEST = ContainerRules(**STRICT)
+CONFINED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 @every_values
 def test_both_helms_render_the_same(values: Path, helm3: Path, helm: Path) -> None:
-    assert render(helm3, values).objects == render(helm, values).objects
+    assert _sorted(render(helm3, values, tests=True)) == _sorted(render(helm, values, tests=True))
+
+
+def _sorted(rendered: Rendering) -> list[dict[str, Any]]:
+    """The order of kinds that Kubernetes does not know is each helm's own."""
+    return sorted(rendered.objects, key=lambda each: (each["kind"], each["metadata"]["name"]))
 
 
 @every_values
@@ -65,7 +77,7 @@ def test_helm_lint_finds_nothing(values: Path, each_helm: Path) -> None:
 
 
 def test_nothing_in_the_templates_depends_on_time_chance_or_the_cluster() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in (CHART / "templates").iterdir())
+    text = "".join(path.read_text(encoding="utf-8") for path in (CHART / "templates").rglob("*.*"))
     assert not re.search(r"\b(lookup|rand\w+|gen[A-Z]\w+|uuidv4|now|derivePassword|Capabilities)\b", text)
 
 
@@ -86,29 +98,41 @@ def test_objects_of_the_namespace_say_so_themselves(values: Path, helm: Path) ->
 
 
 @every_values
-def test_the_pod_passes_the_strictest_of_our_own_checks(values: Path, helm: Path) -> None:
-    deployment = msgspec.convert(render(helm, values).the("Deployment"), objects.WorkloadObject)
-    pod = pods.pod(objects.pod_template(deployment), "spec.template.spec")
+def test_pods_pass_the_strictest_of_our_own_checks(values: Path, helm: Path) -> None:
+    rendered = render(helm, values)
     enabled = checks.enabled(STRICTEST)
     assert len(enabled) == len(STRICT)
-    assert len(pod.containers) == 1
-    assert [violation for check in enabled for violation in check(pod, STRICTEST)] == []
+    for part in rendered.parts:
+        deployment = msgspec.convert(rendered.the("Deployment", part), objects.WorkloadObject)
+        pod = pods.pod(objects.pod_template(deployment), "spec.template.spec")
+        assert len(pod.containers) == 1
+        assert [violation for check in enabled for violation in check(pod, STRICTEST)] == []
 
 
 @every_values
-def test_the_pod_is_confined(values: Path, helm: Path) -> None:
-    pod = render(helm, values).pod
-    (container,) = pod["containers"]
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"]["allowPrivilegeEscalation"] is False
-    assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+def test_pods_are_confined(values: Path, helm: Path) -> None:
+    rendered = render(helm, values, tests=True)
     extra = yaml.safe_load(values.read_text(encoding="utf-8")).get("extraVolumes", [])
-    made = [volume for volume in pod["volumes"] if volume not in extra]
-    assert {kind for volume in made for kind in volume} <= {"name", "configMap", "secret", "projected"}
+    for pod in (*(rendered.pod_of(part) for part in rendered.parts), rendered.the("Pod", "test")["spec"]):
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == CONFINED
+        assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+        made = [volume for volume in pod.get("volumes", []) if volume not in extra]
+        assert {kind for volume in made for kind in volume} <= {"name", "configMap", "secret", "projected"}
+        assert pod["enableServiceLinks"] is False  # what Services say in variables could pass for settings
 
 
-def test_variables_of_services_cannot_pass_for_settings(helm: Path) -> None:
-    assert render(helm, AUDIT).pod["enableServiceLinks"] is False
+@every_values
+def test_replicas_of_both_programs_spread_and_outlive_drains(values: Path, helm: Path) -> None:
+    rendered = render(helm, values)
+    for part in rendered.parts:
+        labels = rendered.the("Deployment", part)["spec"]["template"]["metadata"]["labels"]
+        spread = rendered.pod_of(part)["topologySpreadConstraints"]
+        assert all(each["labelSelector"]["matchLabels"].items() <= labels.items() for each in spread)
+        budget = rendered.the("PodDisruptionBudget", part)["spec"]
+        assert budget["selector"] == rendered.the("Deployment", part)["spec"]["selector"]
+        assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
 @pytest.mark.parametrize(("values", "mode", "failure"), [(AUDIT, "audit", "Ignore"), (POLICY, "policy", "Fail")])
@@ -170,7 +194,7 @@ def test_policies_of_the_cluster_are_watched_and_named_secrets_are_read_by_name(
     assert f"--secrets-namespace={NAMESPACE}" in rendered.args
     assert not [each for each in rendered.args if each.startswith("--policy")]
     bare = render(helm, CLUSTER, "--set-json=policySecrets=[]")
-    assert "Role" not in {each["kind"] for each in bare.objects}
+    assert "Role" not in {each["kind"] for each in bare.of(None)}
 
 
 def test_policies_of_the_cluster_are_made_once_behind_their_definitions(helm: Path) -> None:
@@ -273,9 +297,36 @@ def test_a_digest_goes_before_a_tag(helm: Path) -> None:
     ("arguments", "told"),
     [
         (("--set=image.repository=",), "image.repository is not set"),
-        (("--set=tls.existingSecret=",), "there is no serving certificate: set tls.existingSecret and tls.caBundle"),
-        (("--set=tls.caBundle=",), "tls.caBundle is not set"),
-        (("--set=tls.key=-----BEGIN PRIVATE KEY-----",), "tls.existingSecret and tls.cert with tls.key are both set"),
+        (
+            ("--set=tls.mode=existingSecret",),
+            "there is no serving certificate: set tls.existingSecret and tls.caBundle",
+        ),
+        ((f"--set=tls.caBundle={BEGIN}",), "there is no serving certificate: set tls.existingSecret and tls.caBundle"),
+        (("--set=tls.key=-----BEGIN PRIVATE KEY-----",), "there is no serving certificate"),
+        (
+            ("--set=tls.existingSecret=given", "--set=controller.enabled=false"),
+            "tls.caBundle is not set: give the certificate of the authority",
+        ),
+        (
+            ("--set=tls.existingSecret=given", "--set=tls.key=-----BEGIN PRIVATE KEY-----"),
+            "tls.existingSecret and tls.cert with tls.key are both set",
+        ),
+        (("--set=controller.enabled=false",), "nobody makes the serving certificate: set controller.enabled"),
+        (
+            ("--set=tls.mode=inProcess", "--set=tls.existingSecret=given"),
+            "tls.mode is inProcess, and a certificate is given",
+        ),
+        (("--set=tls.mode=certManager", f"--set=tls.caBundle={BEGIN}"), "tls.mode is certManager, and a certificate"),
+        (("--set=tls.issuerRef.name=ours",), "tls.issuerRef is set, and tls.mode is not certManager"),
+        (("--set=tls.mode=certManager", "--set=tls.issuerRef.kind=ClusterIssuer"), "tls.issuerRef has no name"),
+        (
+            ("--set=trustBundle.configMap=a", "--set=trustBundle.secret=b"),
+            "trustBundle.configMap and trustBundle.secret",
+        ),
+        (
+            ("--set=autoscaling.enabled=true", "--set=autoscaling.maxReplicas=1"),
+            "autoscaling.maxReplicas is less than autoscaling.minReplicas",
+        ),
         (("--set-json=policies.starter=null",), "policies is empty"),
         (("--set=mode=policy",), "every pod would be denied"),
         (("--set=mode=policy", "--set=policySource=cluster"), "every pod would be denied"),
@@ -326,7 +377,7 @@ def test_values_that_cannot_work_are_refused_with_what_to_do(
 
 def test_all_that_is_missing_is_told_at_once(helm: Path) -> None:
     with pytest.raises(RefusedError) as refused:
-        render(helm, None)
+        render(helm, None, "--set=tls.mode=existingSecret")
     assert "image.repository is not set" in str(refused.value)
     assert "there is no serving certificate" in str(refused.value)
 
@@ -349,7 +400,7 @@ def test_paths_of_a_workload_kind_may_begin_alike(helm: Path) -> None:
 
 def test_the_certificate_that_the_refusal_tells_to_make_is_for_the_service(helm: Path, tmp_path: Path) -> None:
     with pytest.raises(RefusedError) as refused:
-        render(helm, AUDIT, "--set=tls.existingSecret=")
+        render(helm, AUDIT, "--set=tls.mode=existingSecret")
     command = re.search(r"openssl (?:.*\\\n)*.*", str(refused.value))
     assert command is not None
     subprocess.run(shlex.split(command[0].replace("\\\n", " ")), cwd=tmp_path, check=True, capture_output=True)
@@ -357,6 +408,7 @@ def test_the_certificate_that_the_refusal_tells_to_make_is_for_the_service(helm:
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [f"tidewaiter.{NAMESPACE}.svc"]
     values = ("--set=tls.existingSecret=made", f"--set-file=tls.caBundle={tmp_path / 'tls.crt'}")
-    assert render(helm, AUDIT, *values).pod["volumes"][1] == {"name": "tls", "secret": {"secretName": "made"}}
+    volume, *_ = render(helm, AUDIT, *values).pod["volumes"]
+    assert (volume["name"], volume["secret"]["secretName"]) == ("tls", "made")
     readme = (CHART / "README.md").read_text(encoding="utf-8")
     assert " ".join(command[0].split()) in " ".join(readme.split())

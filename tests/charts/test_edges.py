@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.charts.rendering import AUDIT, CHART, NAMESPACE, OPTIONS, POLICY, Rendering, render, run
+from tests.charts.rendering import AUDIT, OPTIONS, POLICY, Rendering, notes, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +26,6 @@ def _container(rendered: Rendering) -> dict[str, Any]:
 def _volume(rendered: Rendering, name: str) -> dict[str, Any]:
     (volume,) = (each for each in rendered.pod["volumes"] if each["name"] == name)
     return {key: value for key, value in volume.items() if key != "name"}
-
-
-def _notes(helm: Path, values: Path, *arguments: str) -> str:
-    """What `helm install` tells at its end. Helm 3 asks a cluster even for a dry run."""
-    client = "--dry-run=client"
-    return run(
-        helm, "install", "tidewaiter", CHART, f"--namespace={NAMESPACE}", client, f"--values={values}", *arguments
-    )
 
 
 def test_a_proxy_with_a_password_stands_in_no_argument(each_helm: Path) -> None:
@@ -101,6 +93,6 @@ def test_a_cloud_can_know_the_service_account_by_its_annotations(helm: Path) -> 
 
 
 def test_notes_warn_of_pull_secrets_that_anybody_could_use(helm: Path) -> None:
-    assert WARNING in _notes(helm, POLICY)
-    assert WARNING not in _notes(helm, AUDIT)
-    assert WARNING not in _notes(helm, POLICY, *CLIENT_CA, "--set=webhook.clientCA.secret=ca")
+    assert WARNING in notes(helm, POLICY)
+    assert WARNING not in notes(helm, AUDIT)
+    assert WARNING not in notes(helm, POLICY, *CLIENT_CA, "--set=webhook.clientCA.secret=ca")

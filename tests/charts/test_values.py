@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OF_PARENT_CHARTS = {"global", "enabled"}
-OPEN = {"policies", "trustRoots", "resources", "podDisruptionBudget", "webhook.clientCA"} | {
-    f"registry.{key}" for key in ("caFiles", "credentialProviders", "mirrors")
-}
+OPEN = {
+    "policies",
+    "trustRoots",
+    "resources",
+    "podDisruptionBudget",
+    "webhook.clientCA",
+    "controller.resources",
+    "dashboard.labels",
+} | {f"registry.{key}" for key in ("caFiles", "credentialProviders", "mirrors")}
 """Values that are documented as a whole."""
+SECTIONS = {
+    key
+    for key, value in VALUES.items()
+    if isinstance(value, dict) and value and key not in {"policies", "resources", "podDisruptionBudget"}
+}
 
 
 def _validator() -> jsonschema.Draft7Validator:
@@ -59,13 +70,13 @@ def test_a_parent_chart_may_have_globals_and_a_condition() -> None:
 
 def test_schema_and_values_have_the_same_keys() -> None:
     assert SCHEMA["properties"].keys() - OF_PARENT_CHARTS == VALUES.keys()
-    for key in ("crds", "guard", "image", "tls", "webhook", "registry", "service", "serviceAccount"):
+    for key in SECTIONS:
         assert SCHEMA["properties"][key]["properties"].keys() == VALUES[key].keys()
 
 
 def test_every_value_is_documented_in_the_readme_as_beside_it() -> None:
     expected = ["| Key | Default | What it is |", "| --- | --- | --- |", *_rows()]
-    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    readme = (CHART / "README.md").read_text(encoding="utf-8").partition("\n## Values\n")[2]
     assert [line for line in readme.splitlines() if line.startswith("|")] == expected
 
 
@@ -145,6 +156,18 @@ def test_chart_image_and_program_have_one_version() -> None:
         ("image.repo=x", "repo"),
         ("image.digest=sha256:0", "digest"),
         ("tls.existingsecret=x", "existingsecret"),
+        ("tls.mode=inprocess", "mode"),
+        ("tls.issuerRef.names=x", "issuerRef"),
+        ("controller.enable=true", "enable"),
+        ("controller.auditSeconds=1", "auditSeconds"),
+        ("reports.api=kyverno", "api"),
+        ("trustBundle.configmap=x", "configmap"),
+        ("autoscaling.minReplicas=0", "minReplicas"),
+        ("networkPolicy.apiServer={10.0.0.1}", "apiServer"),
+        ("serviceMonitor.interval=often", "interval"),
+        ("prometheusRule.label.a=b", "label"),
+        ("dashboard.folder=x", "folder"),
+        ("extraObjects={1}", "extraObjects"),
         ("tls.caBundle=-----BEGIN CERTIFICATE----- -----BEGIN PRIVATE KEY-----", "caBundle"),
         ("webhook.url=http://tidewaiter.example.com/validate", "url"),
         ("webhook.url=https://tidewaiter.example.com/", "url"),
@@ -171,6 +194,7 @@ def test_chart_image_and_program_have_one_version() -> None:
         ("serviceAccount.name=other", "serviceAccount"),
         ("extraArgs={serve}", "extraArgs"),
         (r"podLabels.app\.kubernetes\.io/name=other", "podLabels"),
+        (r"podLabels.app\.kubernetes\.io/component=other", "podLabels"),
         ("runAsUser=0", "runAsUser"),
         ("securityContext.privileged=true", "securityContext"),
     ],

@@ -12,6 +12,7 @@ import yaml
 from tests.charts.rendering import (
     AUDIT,
     CI_VALUES,
+    FOREIGN,
     NAMESPACE,
     OPTIONS,
     POLICY,
@@ -72,7 +73,8 @@ def test_exm_06_a_namespace_that_the_chart_makes_is_held_by_pod_security(helm: P
 
 @every_values
 def test_exm_09_the_configuration_comes_last_and_nothing_removes_it_but_the_release(values: Path, helm: Path) -> None:
-    objects = [each for each in render(helm, values).objects if each["kind"] not in {*RESOURCES, "Job"}]
+    kinds = {*RESOURCES, *FOREIGN, "Job"}
+    objects = [each for each in render(helm, values).objects if each["kind"] not in kinds]
     assert objects[-1]["kind"] == "ValidatingWebhookConfiguration"
     assert not [each for each in objects if "helm.sh/hook" in str(each["metadata"].get("annotations"))]
     assert not {"finalizers", "preStop", "postStart", "ownerReferences"} & set(keys(objects))
@@ -156,10 +158,14 @@ def test_a_review_has_no_side_effects_and_an_end(values: Path, helm: Path) -> No
 
 
 @every_values
-def test_the_api_server_trusts_the_authority_that_was_given(values: Path, helm: Path) -> None:
-    given = yaml.safe_load(values.read_text(encoding="utf-8"))["tls"]["caBundle"]
-    for webhook in render(helm, values).webhooks.values():
-        assert base64.b64decode(webhook["clientConfig"]["caBundle"], validate=True).decode() == given
+def test_the_api_server_trusts_the_authority_that_was_given_and_nothing_else_is_rendered(
+    values: Path, helm: Path
+) -> None:
+    given = yaml.safe_load(values.read_text(encoding="utf-8")).get("tls", {}).get("caBundle")
+    rendered = render(helm, values)
+    for webhook in (*rendered.webhooks.values(), *rendered.guard.values()):
+        bundle = webhook["clientConfig"].get("caBundle")
+        assert (bundle and base64.b64decode(bundle, validate=True).decode()) == given
 
 
 def test_the_api_server_calls_the_service(helm: Path) -> None:
@@ -173,5 +179,5 @@ def test_the_api_server_calls_the_service(helm: Path) -> None:
 
 def test_the_api_server_calls_the_url_instead_where_there_is_one(helm: Path) -> None:
     for webhook in render(helm, URL).webhooks.values():
-        assert webhook["clientConfig"].keys() == {"url", "caBundle"}
+        assert webhook["clientConfig"].keys() == {"url"}
         assert webhook["clientConfig"]["url"] == "https://tidewaiter.example.com/validate"

@@ -4,14 +4,31 @@
 {{- if not .Values.image.repository -}}
   {{- $faults = append $faults "image.repository is not set: build the image, push it to your registry and name it here" -}}
 {{- end -}}
+{{- $tls := include "tidewaiter.tlsMode" . -}}
+{{- $given := or .Values.tls.existingSecret .Values.tls.cert .Values.tls.key .Values.tls.caBundle -}}
 {{- with .Values.tls -}}
-  {{- if and .existingSecret (or .cert .key) -}}
+  {{- if and (ne $tls "existingSecret") $given -}}
+    {{- $faults = append $faults (printf "tls.mode is %s, and a certificate is given: take tls.existingSecret, tls.cert, tls.key and tls.caBundle away, or set tls.mode to existingSecret" $tls) -}}
+  {{- else if and (eq $tls "inProcess") (not $.Values.controller.enabled) -}}
+    {{- $faults = append $faults "nobody makes the serving certificate: set controller.enabled, or tls.mode to certManager, or give one" -}}
+  {{- else if and .existingSecret (or .cert .key) -}}
     {{- $faults = append $faults "tls.existingSecret and tls.cert with tls.key are both set: give one of the two" -}}
-  {{- else if not (or .existingSecret (and .cert .key .caBundle)) -}}
+  {{- else if and (eq $tls "existingSecret") (not (or .existingSecret (and .cert .key .caBundle))) -}}
     {{- $faults = append $faults (include "tidewaiter.howToMakeCertificate" $) -}}
-  {{- else if not .caBundle -}}
-    {{- $faults = append $faults "tls.caBundle is not set: give the certificate of the authority that signed the one in tls.existingSecret (of a self-signed one, itself)" -}}
+  {{- else if and (eq $tls "existingSecret") (not .caBundle) (not $.Values.controller.enabled) -}}
+    {{- $faults = append $faults "tls.caBundle is not set: give the certificate of the authority that signed the one in tls.existingSecret (of a self-signed one, itself), or set controller.enabled, and have it under ca.crt in that Secret" -}}
   {{- end -}}
+  {{- if and .issuerRef (ne $tls "certManager") -}}
+    {{- $faults = append $faults "tls.issuerRef is set, and tls.mode is not certManager" -}}
+  {{- else if and .issuerRef (not .issuerRef.name) -}}
+    {{- $faults = append $faults "tls.issuerRef has no name" -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .Values.trustBundle.configMap .Values.trustBundle.secret -}}
+  {{- $faults = append $faults "trustBundle.configMap and trustBundle.secret are both set: give one of the two" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
+  {{- $faults = append $faults "autoscaling.maxReplicas is less than autoscaling.minReplicas" -}}
 {{- end -}}
 {{- with .Values.webhook.clientCA -}}
   {{- if and .configMap .secret -}}
@@ -74,7 +91,8 @@
 
 {{- define "tidewaiter.howToMakeCertificate" -}}
 {{- $name := include "tidewaiter.name" . -}}
-there is no serving certificate: set tls.existingSecret and tls.caBundle, or tls.cert, tls.key and tls.caBundle. To make one:
+there is no serving certificate: set tls.existingSecret and tls.caBundle, or tls.cert, tls.key and tls.caBundle, or leave it to
+    the controller with tls.mode inProcess. To make one:
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -keyout tls.key -out tls.crt \
       -subj /CN={{ $name }} -addext subjectAltName=DNS:{{ $name }}.{{ .Release.Namespace }}.svc
     kubectl create secret tls {{ $name }}-tls -n {{ .Release.Namespace }} --cert tls.crt --key tls.key

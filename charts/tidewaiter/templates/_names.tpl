@@ -20,6 +20,22 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
+{{- define "tidewaiter.controllerName" -}}
+{{ include "tidewaiter.name" . | trunc 52 | trimSuffix "-" }}-controller
+{{- end -}}
+
+{{- /* Not those of `serve`, or its Service would lead to the controller. */ -}}
+{{- define "tidewaiter.controllerSelector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-controller
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- /* Labels of what belongs to a part of the release other than `serve`. Takes the root and the part. */ -}}
+{{- define "tidewaiter.labelsOf" -}}
+{{- include "tidewaiter.labels" (first .) }}
+app.kubernetes.io/component: {{ last . }}
+{{- end -}}
+
 {{- define "tidewaiter.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}
@@ -30,10 +46,35 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- define "tidewaiter.tlsMode" -}}
+{{- with .Values.tls -}}
+{{- if .mode }}{{ .mode }}{{ else if or .existingSecret .cert .key .caBundle }}existingSecret{{ else }}inProcess{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Whether the controller hands the API server the authority in the Secret, which nobody else does. */ -}}
+{{- define "tidewaiter.controllerTrusts" -}}
+{{- $mode := include "tidewaiter.tlsMode" . -}}
+{{- if or (eq $mode "inProcess") (and (eq $mode "existingSecret") (not .Values.tls.caBundle)) }}yes{{ end -}}
+{{- end -}}
+
+{{- /* What the serving certificate is for: the Service, and the host of webhook.url. */ -}}
+{{- define "tidewaiter.servingNames" -}}
+{{- $names := list (printf "%s.%s.svc" (include "tidewaiter.name" .) .Release.Namespace) -}}
+{{- with .Values.webhook.url -}}
+{{- $names = append $names ((urlParse .).hostname | trimPrefix "[" | trimSuffix "]") -}}
+{{- end -}}
+{{- $names | uniq | toJson -}}
+{{- end -}}
+
 {{- define "tidewaiter.tlsSecret" -}}
 {{ .Values.tls.existingSecret | default (printf "%s-tls" (include "tidewaiter.name" .)) }}
 {{- end -}}
 
 {{- define "tidewaiter.policiesConfigMap" -}}
 {{ .Values.existingPoliciesConfigMap | default (printf "%s-policies" (include "tidewaiter.name" .)) }}
+{{- end -}}
+
+{{- define "tidewaiter.authorityName" -}}
+{{ include "tidewaiter.name" . | trunc 52 | trimSuffix "-" }}-ca
 {{- end -}}

@@ -1,6 +1,10 @@
-{{- /* What all webhooks share: who is called, and the namespaces whose pods are left alone. Takes the root and the path. */ -}}
+{{- /*
+What all webhooks share: who is called, and the namespaces whose pods are left alone. Takes the root, the path, and "values"
+where the authority that was given in values belongs to it.
+*/ -}}
 {{- define "tidewaiter.call" -}}
-{{- $path := last . -}}
+{{- $path := index . 1 -}}
+{{- $trust := last . -}}
 {{- with first . -}}
 admissionReviewVersions: [v1]
 sideEffects: None
@@ -16,8 +20,10 @@ clientConfig:
     path: {{ $path }}
     port: 443
   {{- end }}
+  {{- if and (eq $trust "values") .Values.tls.caBundle }}
   # In base64: the certificates in PEM of the authority that signed the serving certificate.
   caBundle: {{ .Values.tls.caBundle | b64enc }}
+  {{- end }}
 # By the name that the API server itself writes into this label; any other label is free for whoever may edit the namespace.
 namespaceSelector:
   matchExpressions:
@@ -52,4 +58,8 @@ namespaceSelector:
 {{- end -}}
 {{- if eq .Values.policySource "cluster" -}}policies namespaces{{- else if $selecting -}}namespaces{{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "tidewaiter.pins" -}}
+{{- if and .Values.pinning (eq .Values.mode "policy") }}yes{{ end -}}
 {{- end -}}
