@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 HELM   ?= helm
+HELM_DOCS ?= helm-docs
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PIP    := $(RUN) pip --disable-pip-version-check -q
@@ -42,12 +43,13 @@ lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and w
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
 	@for file in requirements.lock requirements-dev.lock; do awk '$(BARE)' $$file > $(VENV)/made && mv $(VENV)/made $$file; done
 
-docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm comes from HELM
+docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm and helm-docs come from HELM and HELM_DOCS
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
 	$(VENV)/bin/python -c 'from webhook.codes import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/finding-codes.md
 	$(VENV)/bin/python -c 'from webhook.signatures.faults import reference; print(reference(), end="")' > $(VENV)/made && mv $(VENV)/made docs/faults.md
 	$(RUN) webhook.cli.metrics_reference > $(VENV)/made && mv $(VENV)/made docs/metrics.md
 	$(RUN) webhook policy schema > $(VENV)/made && mv $(VENV)/made charts/tidewaiter/files/crds.yaml
+	$(HELM_DOCS) --log-level error --chart-search-root charts --sort-values-order file
 	$(HELM) template tidewaiter charts/tidewaiter --namespace tidewaiter-system --values deploy/install-values.yaml --skip-tests > $(VENV)/made && mv $(VENV)/made deploy/install.yaml
 
 $(VENV)/fuzz/.ready: requirements-dev.lock | $(VENV)/bin/python

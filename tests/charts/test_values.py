@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from tests.charts.rendering import AUDIT, CHART, CI_VALUES, ROOT, RefusedError, render
+from tests.system.tools import tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,10 +77,19 @@ def test_schema_and_values_have_the_same_keys() -> None:
         assert SCHEMA["properties"][key]["properties"].keys() == VALUES[key].keys()
 
 
-def test_every_value_is_documented_in_the_readme_as_beside_it() -> None:
-    expected = ["| Key | Default | What it is |", "| --- | --- | --- |", *_rows()]
-    readme = (CHART / "README.md").read_text(encoding="utf-8").partition("\n## Values\n")[2]
-    assert [line for line in readme.splitlines() if line.startswith("|")] == expected
+@pytest.mark.system
+def test_the_readme_is_what_helm_docs_makes_of_its_template_and_the_values(tmp_path: Path) -> None:
+    shutil.copytree(CHART, tmp_path / "tidewaiter")
+    (tmp_path / "tidewaiter" / "README.md").unlink()
+    line: list[str | Path] = [
+        tool("helm-docs"),
+        "--log-level=error",
+        f"--chart-search-root={tmp_path}",
+        "--sort-values-order=file",
+    ]
+    subprocess.run(line, check=True, timeout=60)
+    made = (tmp_path / "tidewaiter" / "README.md").read_text(encoding="utf-8")
+    assert made == (CHART / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_value_has_a_description() -> None:
@@ -91,14 +103,6 @@ def _documented(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _documented(value, f"{path}.")
         else:
             yield path
-
-
-def _rows() -> Iterator[str]:
-    for path, description in _descriptions():
-        default: Any = VALUES
-        for key in path.split("."):
-            default = default[key]
-        yield f"| `{path}` | `{json.dumps(default, ensure_ascii=False)}` | {description} |"
 
 
 def _descriptions() -> Iterator[tuple[str, str]]:

@@ -73,6 +73,7 @@ class Tool:
 TOOLS: Final[Mapping[str, Tool]] = MappingProxyType(
     {
         "kubeconform": Tool("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "-X main.version={version}"),
+        "helm-docs": Tool("helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs", "-X main.version={version}"),
         "crane": Tool(
             "ggcr",
             "github.com/google/go-containerregistry/cmd/crane",
