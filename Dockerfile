@@ -2,22 +2,25 @@
 #
 #   docker build --tag registry.example.com/tidewaiter:0.1.0 .
 #
+# With `--build-arg LOCK=requirements-otel.lock` it can send traces.
+#
 # Compiled wheels and byte code belong to one minor version of Python, so the two bases must have the same one; the
 # build fails when they differ. BASE needs /usr/bin/python3, glibc and CA certificates, and nothing else.
 ARG BUILD_BASE=docker.io/library/python:3.13-slim-trixie
 ARG BASE=gcr.io/distroless/python3-debian13:nonroot
 
 FROM ${BUILD_BASE} AS build
+ARG LOCK=requirements.lock
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 
 # The build backend and what it needs are taken, with their hashes, from the development lock; no part of the program.
-COPY requirements.lock requirements-dev.lock ./
+COPY requirements*.lock ./
 RUN python3 -m venv /build \
  && awk '/^[^ ]/ { take = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } take' requirements-dev.lock > /build/lock \
  && /build/bin/pip install --require-hashes --only-binary=:all: -r /build/lock
 RUN python3 -m venv --without-pip /opt/tidewaiter \
- && /build/bin/pip --python /opt/tidewaiter/bin/python3 install --no-compile --require-hashes --only-binary=:all: -r requirements.lock
+ && /build/bin/pip --python /opt/tidewaiter/bin/python3 install --no-compile --require-hashes --only-binary=:all: -r ${LOCK}
 
 COPY pyproject.toml README.md LICENSE ./
 COPY webhook webhook

@@ -40,8 +40,9 @@ image: ## the container image, with buildah
 
 lock: $(VENV)/.dev  ## requirements*.lock from pyproject.toml, with hashes and without addresses
 	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --extra otel pyproject.toml -o requirements-otel.lock
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
-	@for file in requirements.lock requirements-dev.lock; do awk '$(BARE)' $$file > $(VENV)/made && mv $(VENV)/made $$file; done
+	@for file in requirements.lock requirements-otel.lock requirements-dev.lock; do awk '$(BARE)' $$file > $(VENV)/made && mv $(VENV)/made $$file; done
 
 docs: $(VENV)/.dev  ## the pages and manifests that are made from code; helm and helm-docs come from HELM and HELM_DOCS
 	$(RUN) webhook.policy.reference > $(VENV)/made && mv $(VENV)/made docs/policy-reference.md
