@@ -193,6 +193,15 @@ def test_reports_are_written_in_the_api_that_values_name(api: str, groups: set[s
     assert f"--report-api={api}" in rendered.args_of("controller")
 
 
+def test_where_nothing_is_audited_it_may_neither_look_nor_tell(helm: Path) -> None:
+    values = ("--set=controller.auditSeconds=0", "--set=registry.pullSecrets=true", "--set=policySource=cluster")
+    of_the_cluster = [rule for kind, rule in _rules(render(helm, AUDIT, *values)) if kind == "ClusterRole"]
+    assert {each for rule in of_the_cluster for each in rule["apiGroups"]} == {
+        "admissionregistration.k8s.io",
+        "tidewaiter.dev",
+    }
+
+
 @every_values
 def test_every_rule_has_its_reason_beside_it(values: Path, helm: Path) -> None:
     for document in render(helm, values).text.split("\n---\n"):
