@@ -38,7 +38,6 @@ MAX_ATTRIBUTES = 16
 MAX_CHARACTERS = 256
 
 PARENT = "traceparent"
-STATE = "tracestate"
 
 DECISION = "tidewaiter.decision"
 DIGEST = "tidewaiter.digest"
@@ -60,6 +59,7 @@ class Tracing:
     """Makes spans of reviews and of what is done for them; fills `webhook.admission.stages.Stages`."""
 
     def __init__(self, version: str, processor: SpanProcessor) -> None:
+        self._processor = processor
         self._provider = TracerProvider(
             sampler=ParentBased(root=ALWAYS_OFF),
             resource=Resource({SERVICE_NAME: "tidewaiter", SERVICE_VERSION: version}),
@@ -115,14 +115,16 @@ class Tracing:
         return ended
 
     async def close(self) -> None:
-        """Send what is left, for a while."""
+        """Send what is left, for a while; then the rest is lost. The library alone would try for half a minute."""
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, CLOSE_SECONDS)
+        if closing.is_alive() and isinstance(self._processor, BatchSpanProcessor):
+            self._processor.span_exporter.shutdown()
 
     def _parent(self, headers: Mapping[str, str]) -> context.Context:
-        carrier = {name: headers[name] for name in (PARENT, STATE) if name in headers}
-        return self._propagator.extract(carrier, context=context.Context())
+        """Without `tracestate`: it is text of whoever asks, for systems to which nothing is passed on from here."""
+        return self._propagator.extract({PARENT: headers[PARENT]}, context=context.Context())
 
 
 class _TracedReviews:
