@@ -5,10 +5,15 @@ from tests.admission.test_decide import APP, RELEASE, SIGNED, SOON, a_pod, findi
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeKeyring, FakePullSecrets, FakeRegistry
 from webhook.admission.decide import Decider, Options
-from webhook.admission.one_pass import RememberingImages
+from webhook.admission.one_pass import MAX_SILENT, RememberingImages
 from webhook.admission.verification import Verification
 from webhook.codes import Code
-from webhook.errors import RegistryRateLimitedError, VerificationTimedOutError
+from webhook.errors import (
+    ImageNotFoundError,
+    RegistryRateLimitedError,
+    RegistryUnavailableError,
+    VerificationTimedOutError,
+)
 from webhook.images import parse
 from webhook.kube.namespaces import KnownNamespaces
 from webhook.pods import Pod, of_images
@@ -59,7 +64,7 @@ async def test_a_registry_that_wants_to_be_left_alone_is_not_asked_before_the_li
     for _ in range(3):
         with pytest.raises(RegistryRateLimitedError):
             await images.digest(TAGGED, SOON)
-    assert (len(registry.asked), images.limited) == (1, frozenset({"ghcr.io"}))
+    assert len(registry.asked) == 1
     registry.failure = None
     registry.tags[str(TAGGED)] = APP.partition("@")[2]
     images.forget_limits()
@@ -69,11 +74,11 @@ async def test_a_registry_that_wants_to_be_left_alone_is_not_asked_before_the_li
 
 async def test_a_limit_that_is_told_as_an_outcome_is_heeded_too(decider: Deciders, registry: FakeRegistry) -> None:
     registry.silent(APP, Unanswered("ghcr.io", Code.REGISTRY_RATE_LIMITED, "429"))
-    passing, images = decider(SIGNED).remembering()
+    passing, _ = decider(SIGNED).remembering()
     for _ in range(3):
         verdict = await passing.decide(a_pod(APP), "prod", SOON)
         assert [code for code, *_ in findings(verdict)] == ["REGISTRY_RATE_LIMITED"]
-    assert (len(registry.asked), images.limited) == (1, frozenset({"ghcr.io"}))
+    assert len(registry.asked) == 1
 
 
 async def test_what_is_still_being_found_out_is_not_remembered_as_not_found_out(
@@ -87,3 +92,60 @@ async def test_what_is_still_being_found_out_is_not_remembered_as_not_found_out(
     registry.gate.set()
     assert str(await images.digest(TAGGED, SOON)) == APP
     assert len(registry.asked) == 1
+
+
+async def test_a_tag_that_names_nothing_is_asked_for_once(verification: Verification, registry: FakeRegistry) -> None:
+    images = RememberingImages(verification)
+    registry.failure = ImageNotFoundError("404")
+    for _ in range(3):
+        with pytest.raises(ImageNotFoundError):
+            await images.digest(TAGGED, SOON)
+    assert len(registry.asked) == 1
+
+
+async def test_what_there_is_no_room_for_is_asked_for_again(
+    verification: Verification, registry: FakeRegistry, clock: FakeClock
+) -> None:
+    images = RememberingImages(verification, most=0)
+    judge = Decider(FixedPolicies(book(SIGNED)), images, KnownNamespaces({}), Options(), clock=clock)
+    for _ in range(2):
+        assert [code for code, *_ in findings(await judge.decide(a_pod(APP), "prod", SOON))] == ["NOT_SIGNED"]
+        clock.advance(60)
+    registry.failure = ImageNotFoundError("404")
+    for _ in range(2):
+        with pytest.raises(ImageNotFoundError):
+            await images.digest(TAGGED, SOON)
+    assert len(registry.asked) == 4
+
+
+async def silence(images: RememberingImages, registry: FakeRegistry, reference: str, told: str = "") -> None:
+    registry.failure = RegistryUnavailableError("silent")
+    with pytest.raises(RegistryUnavailableError, match=told or "silent"):
+        await images.digest(parse(reference), SOON)
+
+
+async def test_a_registry_that_is_down_is_asked_about_a_few_repositories_only_and_others_are_asked(
+    verification: Verification, registry: FakeRegistry
+) -> None:
+    images = RememberingImages(verification)
+    for number in range(MAX_SILENT):
+        await silence(images, registry, f"ghcr.io/acme/app{number}:1")
+    for number in range(MAX_SILENT):
+        await silence(images, registry, f"ghcr.io/acme/tool{number}:1", "is left alone")
+    assert len(registry.asked) == MAX_SILENT
+    await silence(images, registry, "quay.io/acme/app:1")
+    assert len(registry.asked) == MAX_SILENT + 1
+
+
+async def test_one_repository_or_a_registry_that_answers_others_is_not_down(
+    verification: Verification, registry: FakeRegistry
+) -> None:
+    images = RememberingImages(verification)
+    registry.tags[str(TAGGED)] = APP.partition("@")[2]
+    for number in range(2 * MAX_SILENT):
+        await silence(images, registry, f"ghcr.io/acme/tool:{number}")
+    for number in range(2, 2 * MAX_SILENT - 1):
+        await silence(images, registry, f"ghcr.io/acme/tool{number}:1")
+        if number == MAX_SILENT - 1:
+            registry.failure = None
+            await images.digest(TAGGED, SOON)

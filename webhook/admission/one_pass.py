@@ -12,6 +12,7 @@ from webhook.codes import Code
 from webhook.errors import (
     NotFoundOutError,
     RegistryRateLimitedError,
+    RegistryUnavailableError,
     TooManyVerificationsError,
     VerificationTimedOutError,
 )
@@ -20,7 +21,11 @@ from webhook.policy.rules import VerifyEntry
 from webhook.signatures.outcome import Outcome
 
 MAX_REMEMBERED = 200_000
-"""Answers of one pass; what comes after is asked for as often as it is needed."""
+"""Answers of one pass and kind; what comes after is asked for as often as it is needed."""
+
+MAX_SILENT = 4
+"""Repositories of a registry that gave no usable answer, and nobody else any since then, after which the registry is
+asked no more in this pass: each question may have taken ten seconds, and others wait."""
 
 _PASSING = (VerificationTimedOutError, TooManyVerificationsError, RegistryRateLimitedError)
 """What the next question may find otherwise: the work goes on, or there is room again."""
@@ -77,24 +82,23 @@ _OutcomeKey = tuple[str, PinnedImage, str | None, str]
 class RememberingImages:
     """Fills `KnownImages` for one pass: each answer is had once, refusals and failures too.
 
-    A registry that says it is asked too often is not asked again before `forget_limits`.
+    A registry that says it is asked too often is not asked again before `forget_limits`, and one that is down not at
+    all, once that has shown in several repositories: of what it is asked about nothing would be found out either way.
+    `most` answers of a kind are remembered.
     """
 
-    def __init__(self, images: KnownImages) -> None:
+    def __init__(self, images: KnownImages, most: int = MAX_REMEMBERED) -> None:
         self._images = images
+        self._most = most
         self._digests: dict[_TagKey, PinnedImage | NotFoundOutError] = {}
         self._outcomes: dict[_OutcomeKey, Outcome | NotFoundOutError] = {}
         self._limited: set[str] = set()
+        self._silent: dict[str, set[str]] = {}
 
     @property
     def waiting(self) -> Places:
         """The requests that wait for answers, those of everybody."""
         return self._images.waiting
-
-    @property
-    def limited(self) -> frozenset[str]:
-        """The registries that said they are asked too often."""
-        return frozenset(self._limited)
 
     def forget_limits(self) -> None:
         """Ask those registries again from now on."""
@@ -110,13 +114,15 @@ class RememberingImages:
         key = (image, asker.scope((image,)))
         known = self._digests.get(key)
         if known is None:
-            self._heed_limit(image.registry)
+            self._heed(image.registry)
             try:
                 known = await self._images.digest(image, wait, asker)
             except NotFoundOutError as error:
-                self._failed(error, image.registry)
+                self._failed(error, image)
                 known = error
-            if len(self._digests) < MAX_REMEMBERED:
+            else:
+                self._hear(image)
+            if len(self._digests) < self._most:
                 self._digests[key] = known
         return _answered(known)
 
@@ -134,17 +140,17 @@ class RememberingImages:
         key = self._key(entry, image, tag, asker)
         known = self._outcomes.get(key)
         if known is None:
-            self._heed_limit(image.registry)
+            self._heed(image.registry)
             try:
                 known = await self._images.outcome(entry, image, tag, wait, asker)
             except NotFoundOutError as error:
-                self._failed(error, image.registry)
+                self._failed(error, image)
                 known = error
             else:
+                self._hear(image, known.code)
                 if known.code is Code.REGISTRY_RATE_LIMITED:
-                    self._limited.add(image.registry)
                     return known
-            if len(self._outcomes) < MAX_REMEMBERED:
+            if len(self._outcomes) < self._most:
                 self._outcomes[key] = known
         return _answered(known)
 
@@ -155,14 +161,26 @@ class RememberingImages:
     def _key(self, entry: VerifyEntry, image: PinnedImage, tag: str | None, asker: Asker) -> _OutcomeKey:
         return entry.key, image, tag, self.scope(entry, image, asker)
 
-    def _heed_limit(self, registry: str) -> None:
+    def _heed(self, registry: str) -> None:
+        """Raises the error of a registry that is left alone."""
         if registry in self._limited:
             raise RegistryRateLimitedError(f"{registry} answered that it was asked too often (429), and is left alone")
+        if len(self._silent.get(registry, ())) >= MAX_SILENT:
+            raise RegistryUnavailableError(f"{MAX_SILENT} repositories of {registry} failed, which is left alone")
 
-    def _failed(self, error: NotFoundOutError, registry: str) -> None:
-        """Note what a failure says of the registry. Raises it where it is none to be remembered."""
-        if isinstance(error, RegistryRateLimitedError):
-            self._limited.add(registry)
+    def _hear(self, image: ImageReference | PinnedImage, code: Code | None = None) -> None:
+        """Note what an answer, or that there was none, says of the registry."""
+        if code is Code.REGISTRY_RATE_LIMITED:
+            self._limited.add(image.registry)
+        if code is Code.REGISTRY_UNAVAILABLE:
+            self._silent.setdefault(image.registry, set()).add(image.repository)
+        else:
+            self._silent.pop(image.registry, None)
+
+    def _failed(self, error: NotFoundOutError, image: ImageReference | PinnedImage) -> None:
+        """Note a failure. Raises it where it is none to be remembered."""
+        if not isinstance(error, VerificationTimedOutError | TooManyVerificationsError):
+            self._hear(image, error.code)
         if isinstance(error, _PASSING):
             raise error
 
