@@ -58,10 +58,11 @@ class FakeWorkload(NamedTuple):
     pod: Pod | None
     static: bool = False
     api_version: str = "apps/v1"
+    uid_of: str = ""
 
     @property
     def uid(self) -> str:
-        return f"uid-{self.kind}-{self.namespace}-{self.name}"
+        return self.uid_of or f"uid-{self.kind}-{self.namespace}-{self.name}"
 
 
 def a_pod(*images: str, **more: Any) -> Pod:

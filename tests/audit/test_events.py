@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.audit.found import ENDED, audited, finding, scan, subject
 from webhook.audit.events import EVENTS, Known, Tally, known, repeated, told
 from webhook.audit.reports import Release
-from webhook.audit.results import Audited, Scan
+from webhook.audit.results import Audited, Scan, Subject
 from webhook.codes import Code
 from webhook.verdict import Mode
 
@@ -82,6 +82,16 @@ def test_a_scan_with_a_fault_forgets_nothing() -> None:
     before = known(scan(audited(DENIED)))
     assert events_of(scan(audited(DENIED)), known(scan(fault="x"), before)) == []
     assert len(events_of(scan(audited(DENIED)), known(scan(), before))) == 1
+
+
+def test_a_scan_with_a_fault_forgets_nothing_of_what_it_lists_either() -> None:
+    before = known(scan(audited(DENIED)))
+    assert events_of(scan(audited(DENIED)), known(scan(audited(), fault="x"), before)) == []
+
+
+def test_who_names_an_owner_by_anothers_uid_makes_nothing_of_it_known() -> None:
+    forged = audited(DENIED, subject=Subject("x.example/v1", "Fake", "elsewhere", "z", audited().subject.uid))
+    assert len(events_of(scan(audited(DENIED)), known(scan(forged)))) == 1
 
 
 def test_many_new_workloads_have_a_bounded_number_of_events_and_the_policy_counts_them_all() -> None:

@@ -43,6 +43,21 @@ def test_a_report_belongs_to_its_subject_and_is_about_it() -> None:
     assert found["source"] == "tidewaiter"
 
 
+def test_of_two_subjects_with_one_uid_each_has_a_report_of_its_own() -> None:
+    real, forged = Subject("apps/v1", "Deployment", "prod", "web", "u"), Subject("x.y/v1", "Fake", "prod", "z", "u")
+    clear, denied = audited(subject=forged), audited(finding(), subject=real)
+    names = [
+        [each["metadata"]["name"] for each in reports(scan(*both), HERE, OPENREPORTS)]
+        for both in (
+            (clear, denied),
+            (denied, clear),
+        )
+    ]
+    assert names[0] == names[1]
+    assert names[0][0] == name(real, HERE)
+    assert names[0][1].startswith(f"{names[0][0]}-")
+
+
 def test_the_older_api_has_the_same_shape_without_a_source_beside_the_results() -> None:
     new, old = made(audited(finding())), made(audited(finding()), WGPOLICY)
     assert (old["apiVersion"], old["kind"]) == ("wgpolicyk8s.io/v1alpha2", "PolicyReport")

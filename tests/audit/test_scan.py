@@ -24,6 +24,7 @@ from tests.audit.scanning import (
 )
 from tests.fakes.images import digest
 from webhook.audit import gathering, scan
+from webhook.audit.summary import summarize
 from webhook.codes import Code
 from webhook.errors import (
     ClusterError,
@@ -112,6 +113,14 @@ def test_equal_pods_of_other_subjects_are_judged_each() -> None:
     [elsewhere] = deployment("web", a_pod(TOOL), namespace="dev")
     static = web._replace(static=True)
     assert len({scan.fingerprint(each, a_pod(TOOL)) for each in (web, api, elsewhere, static)}) == 4
+
+
+async def test_who_names_an_owner_by_anothers_uid_takes_no_finding_from_it(stage: Stages) -> None:
+    [web] = deployment("web", a_writing_pod(APP))
+    other = web._replace(uid_of=web.uid)
+    forged = [other._replace(name="api"), other._replace(kind="Other"), other._replace(api_version="other/v1")]
+    result = await stage(policy(HARDENED)).scan([*forged, web])
+    assert [(each.pods, codes(each)) for each in result.audited] == [(1, ["READ_ONLY_ROOT_FILESYSTEM"])] * 4
 
 
 def fingerprint(pod: Pod) -> bytes:
@@ -274,7 +283,17 @@ async def test_a_scan_has_an_end(stage: Stages) -> None:
     one.registry.gate.clear()
     result = await one.scan(deployment("web", a_pod(APP)), longest=0.1)
     assert result.fault == "it took longer than 0.1 seconds, and was ended"
-    assert found(result) == {"Deployment/prod/web": (1, [])}
+    assert found(result) == {"Deployment/prod/web": (1, ["VERIFICATION_TIMED_OUT"])}
+
+
+async def test_pods_that_were_not_judged_when_the_time_is_over_are_told_to_be_so(stage: Stages) -> None:
+    one = stage(policy(SIGNED))
+    one.registry.sign(RELEASE, APP)
+    one.registry.gate.clear()
+    page = [each for number in range(20) for each in deployment(f"web-{number}", a_pod(APP))]
+    result = await one.scan(page, [*deployment("gone", None)], longest=0.1)
+    assert {tuple(codes(each)) for each in result.audited} == {("VERIFICATION_TIMED_OUT",)}
+    assert all(each.undecided and each.denied for each in result.audited)
 
 
 async def test_what_the_list_notes_is_in_the_scan(stage: Stages) -> None:
@@ -292,6 +311,25 @@ async def test_findings_of_a_subject_are_told_once_and_are_bounded(stage: Stages
     [audited] = result.audited
     assert (len(audited.findings), audited.left_out) == (gathering.MAX_FINDINGS, 7)
     assert len(audited.images) == gathering.MAX_IMAGES
+
+
+@pytest.mark.parametrize("weak", ["Warn", "Audit"])
+async def test_what_denies_is_never_left_out_for_weaker_findings_of_an_earlier_pod(stage: Stages, weak: str) -> None:
+    one = stage(policy(HARDENED, weak), policy(SIGNED))
+    one.registry.sign(RELEASE, APP)
+    many = a_writing_pod(*[APP] * (gathering.MAX_FINDINGS + 5))
+    [audited] = (await one.scan(deployment("web", many, a_pod(TOOL)))).audited
+    assert audited.denied
+    assert (codes(audited).count("NOT_SIGNED"), len(audited.findings)) == (1, gathering.MAX_FINDINGS)
+    assert audited.left_out == 6
+
+
+async def test_what_would_deny_is_never_left_out_for_warnings(stage: Stages) -> None:
+    one = stage(policy(HARDENED, "Warn"), policy(SIGNED, "Audit"))
+    one.registry.sign(RELEASE, APP)
+    many = a_writing_pod(*[APP] * (gathering.MAX_FINDINGS + 5))
+    result = await one.scan(deployment("web", many, a_pod(TOOL)))
+    assert summarize(result).counts.would_be_denied.pods == 2
 
 
 async def test_exempted_findings_are_told_apart(stage: Stages) -> None:

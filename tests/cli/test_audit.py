@@ -138,6 +138,29 @@ def test_a_cluster_in_which_nothing_is_found_is_in_order(cluster: Cluster, shop:
     assert "1 pods of 1 owners: 1 admitted" in result.stdout
 
 
+def test_a_namespace_that_is_not_there_is_never_in_order(cluster: Cluster, shop: Shop, policies: str) -> None:
+    result = audit(cluster, shop, "-p", policies, "-n", "prodcution")
+    assert result.exit_code == 3
+    assert "not everything was looked at: there is no namespace prodcution" in result.stderr
+
+
+def test_that_pods_are_admitted_says_nothing_where_no_policy_judges_them(
+    cluster: Cluster, shop: Shop, tmp_path: Path
+) -> None:
+    cluster.api.add("Pod", good_pod("web", shop.images.bundle))
+    file = tmp_path / "elsewhere.yaml"
+    file.write_text(
+        "{apiVersion: tidewaiter.dev/v1alpha1, kind: ClusterPodPolicy, metadata: {name: a}, spec: {mode: Enforce, "
+        "match: {namespaces: {include: [elsewhere]}}, containers: {readOnlyRootFilesystem: true}}}"
+    )
+    result = audit(cluster, shop, "-p", str(file), "--no-match", "allow")
+    assert "no policy judges these pods: that they are admitted says nothing" in result.stderr
+    assert (
+        "No policy judges these pods"
+        in audit(cluster, shop, "-p", str(file), "--no-match", "allow", "-o", "html").stdout
+    )
+
+
 def test_one_page_tells_it_to_people(stocked: Cluster, shop: Shop, policies: str) -> None:
     result = audit(stocked, shop, "-p", policies, "-o", "html")
     assert result.exit_code == 1

@@ -17,7 +17,7 @@ def a_pod(namespace: str, *images: str, **spec: Any) -> dict[str, Any]:
 
 
 class FakeApiServer:
-    """Lists pods as kube-apiserver does: pages of two at most, whatever the limit is."""
+    """Lists pods as kube-apiserver does: pages of two at most, or of the limit where that is less."""
 
     def __init__(self) -> None:
         self.pods: list[Any] = []
@@ -54,6 +54,7 @@ class FakeApiServer:
         if self.raw is not None:
             return web.Response(body=self.raw, content_type="application/json")
         first = int(request.query.get("continue", "0"))
-        more = str(first + 2) if self.endless or first + 2 < len(self.pods) else ""
-        items = [] if self.endless else self.pods[first : first + 2]
+        last = first + min(2, int(request.query["limit"]))
+        more = str(last) if self.endless or last < len(self.pods) else ""
+        items = [] if self.endless else self.pods[first:last]
         return web.json_response({"kind": "PodList", "metadata": {"continue": more}, "items": items})

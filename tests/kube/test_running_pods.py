@@ -68,10 +68,23 @@ async def test_an_answer_that_is_no_list_is_an_error(running: RunningPods, api: 
         await listed(running)
 
 
-async def test_a_page_has_a_ceiling(running: RunningPods, api: FakeApiServer) -> None:
-    api.raw = b" " * (running_pods.MAX_PAGE_BYTES + 1)
-    with pytest.raises(PodsUnknownError):
-        await listed(running)
+async def test_a_page_has_a_ceiling_also_of_a_single_pod(tmp_path: Path, api: FakeApiServer) -> None:
+    api.raw = b" " * 1_001
+    async with api.listening(tmp_path) as kubeconfig:
+        running = RunningPods(kubeconfig, page_bytes=1_000)
+        with pytest.raises(PodsUnknownError, match=r"^a page of pods has more than 1000 bytes$"):
+            await listed(running)
+        await running.close()
+    assert [each["limit"] for each in api.asked] == ["200", "12", "1"]
+
+
+async def test_large_pods_hide_no_others(tmp_path: Path, api: FakeApiServer) -> None:
+    api.pods = [a_pod("evil", "x" * 7_000) for _ in range(6)] + [a_pod("prod", f"a:{number}") for number in range(4)]
+    async with api.listening(tmp_path) as kubeconfig:
+        running = RunningPods(kubeconfig, page_bytes=10_000)
+        found = await listed(running)
+        await running.close()
+    assert [namespace for namespace, _ in found] == ["evil"] * 6 + ["prod"] * 4
 
 
 async def test_pages_have_an_end(running: RunningPods, api: FakeApiServer) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.kube.workloads_api import FakeWorkloads, a_pod, an_object, owned_by
-from webhook.errors import ConfigurationError
+from webhook.errors import ClusterError, ConfigurationError
 from webhook.kube import workloads as subject
 from webhook.kube.running_pods import PodsUnknownError
 from webhook.kube.workloads import ClusterWorkloads, Workload
@@ -89,6 +89,36 @@ async def test_a_controller_that_is_not_there_counts_for_nothing(
     assert not [path for path in api.asked if "secrets" in path]
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"uid": "NO UID"},
+        {"uid": "a" * 65},
+        {"name": "n" * 300_000},
+        {"name": "<b>"},
+        {"kind": "a kind"},
+        {"kind": "K" * 100_000},
+        {"apiVersion": "\u202eapps/v1"},
+    ],
+    ids=lambda nonsense: str(nonsense)[:30],
+)
+async def test_an_owner_that_cannot_be_one_counts_for_nothing(
+    workloads: ClusterWorkloads, api: FakeWorkloads, nonsense: dict[str, str]
+) -> None:
+    api.add("ReplicaSet", an_object("web-1", "prod", owned_by("Deployment", "web") | nonsense))
+    api.add("Pod", a_pod("a", "prod", owned_by("Deployment", "web") | nonsense))
+    api.add("Pod", a_pod("b", "prod", owned_by("ReplicaSet", "web-1")))
+    assert await titles(workloads) == ["v1 Pod/prod/a", "apps/v1 ReplicaSet/prod/web-1"]
+
+
+async def test_a_controller_of_another_namespace_counts_for_nothing(
+    workloads: ClusterWorkloads, api: FakeWorkloads
+) -> None:
+    api.add("ReplicaSet", an_object("web-1", "prod", owned_by("Deployment", "secret-project")))
+    api.add("Pod", a_pod("a", "dev", owned_by("ReplicaSet", "web-1")))
+    assert await titles(workloads) == ["v1 Pod/dev/a"]
+
+
 async def test_a_controller_that_came_to_be_meanwhile_is_asked_for_once(
     workloads: ClusterWorkloads, api: FakeWorkloads
 ) -> None:
@@ -154,10 +184,28 @@ async def test_of_some_namespaces_no_others_are_asked(kubeconfig: Path, api: Fak
     await workloads.close()
 
 
-async def test_a_namespace_that_is_not_there_is_noted(kubeconfig: Path, api: FakeWorkloads) -> None:
-    workloads = ClusterWorkloads(kubeconfig, namespaces=("prdo",))
-    assert await listed(workloads) == []
-    assert workloads.notes == ["Namespace prdo cannot be read: it may not be there."]
+async def test_a_namespace_that_is_not_there_is_an_error_after_all_others_were_listed(
+    kubeconfig: Path, api: FakeWorkloads
+) -> None:
+    api.add("Namespace", an_object("prod"))
+    api.add("Pod", a_pod("a", "prod"))
+    workloads = ClusterWorkloads(kubeconfig, namespaces=("prdo", "prod"))
+    pages = workloads.pages()
+    assert [each.name for _ in range(2) for each in await anext(pages)] == ["a"]
+    with pytest.raises(ClusterError, match=r"^there is no namespace prdo$"):
+        await anext(pages)
+    await workloads.close()
+
+
+async def test_a_namespace_that_may_not_be_read_is_noted_and_its_pods_are_listed(
+    kubeconfig: Path, api: FakeWorkloads
+) -> None:
+    api.statuses["/api/v1/namespaces/prod"] = 403
+    api.add("Pod", a_pod("a", "prod"))
+    workloads = ClusterWorkloads(kubeconfig, namespaces=("prod",))
+    assert [each.name for each in await listed(workloads)] == ["a"]
+    assert workloads.notes == ["Namespace prod cannot be read: the API server answered 403: no."]
+    assert await workloads.labels("prod", 1.0) is None
     await workloads.close()
 
 

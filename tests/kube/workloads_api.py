@@ -79,7 +79,7 @@ class FakeWorkloads:
             return web.json_response(expired, status=410)
         found = [each for each in self.objects[kind] if not namespace or each["metadata"]["namespace"] == namespace]
         first = int(request.query.get("continue", "0"))
-        last = first + (self.page if "limit" in request.query else len(found))
+        last = first + (min(self.page, int(request.query["limit"])) if "limit" in request.query else len(found))
         metadata = {"resourceVersion": "1", "continue": str(last) if last < len(found) else ""}
         return web.json_response({"metadata": metadata, "items": found[first:last]})
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from webhook.admission.report import cut, plain
 from webhook.audit.reports import SOURCE, Release
-from webhook.audit.results import Audited, Scan
+from webhook.audit.results import Audited, Scan, Subject
 from webhook.policy.model import API_VERSION, KIND
 from webhook.verdict import Violation
 
@@ -35,6 +35,8 @@ _EVERYWHERE = "default"
 
 Breach = tuple[str, str]
 """A policy and a finding code."""
+
+_NONE: Final[frozenset[Breach]] = frozenset()
 
 
 class Tally(NamedTuple):
@@ -58,9 +60,12 @@ class Tally(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a scan leaves for the next one to compare itself with: breaches by the subject's uid, tallies by policy."""
+    """What a scan leaves for the next one to compare itself with: breaches by subject, tallies by policy.
 
-    breaches: Mapping[str, frozenset[Breach]]
+    By the whole of it: whoever writes a pod may name an owner by somebody else's uid.
+    """
+
+    breaches: Mapping[Subject, frozenset[Breach]]
     tallies: Mapping[str, Tally]
 
 
@@ -73,9 +78,10 @@ class Told(NamedTuple):
 
 def known(scan: Scan, before: Known | None = None) -> Known:
     """What is known after a scan. One with a fault takes nothing away: what it does not list may be there."""
-    breaches = {each.subject.uid: frozenset(map(_breach, _violating(each))) for each in scan.audited}
+    breaches = {each.subject: frozenset(map(_breach, _violating(each))) for each in scan.audited}
     kept = before.breaches if before is not None and scan.fault else {}
-    return Known({**kept, **breaches}, _tallies(scan.audited))
+    together = {subject: kept.get(subject, _NONE) | found for subject, found in breaches.items()}
+    return Known({**kept, **together}, _tallies(scan.audited))
 
 
 def told(scan: Scan, before: Known | None, policies: Mapping[str, str], release: Release) -> Told:
@@ -113,7 +119,7 @@ def _newly(scan: Scan, before: Known | None) -> list[_New]:
 
 
 def _unknown_yet(audited: Audited, before: Known) -> list[Violation]:
-    had = before.breaches.get(audited.subject.uid, frozenset())
+    had = before.breaches.get(audited.subject, _NONE)
     found = [each for each in _violating(audited) if _breach(each) not in had]
     return sorted(found, key=lambda each: not each.denies)
 

@@ -17,6 +17,7 @@ MAX_KEPT = 100_000
 
 T = TypeVar("T", bound=Hashable)
 FindingKey = tuple[str, str, str, str]
+Gravity = tuple[bool, bool, bool, int]
 
 
 class Shared:
@@ -39,6 +40,7 @@ class Gathered:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._pods = 0
+        self._open = 0
         self._findings: dict[FindingKey, Violation] = {}
         self._would_deny: dict[FindingKey, Violation] = {}
         self._exempted: dict[FindingKey, Violation] = {}
@@ -50,10 +52,20 @@ class Gathered:
         """One more pod."""
         self._pods += 1
 
+    def begin(self) -> None:
+        """One of its pods is to be judged."""
+        self._open += 1
+
+    @property
+    def open(self) -> bool:
+        """Whether a pod of it is still to be judged."""
+        return self._open > 0
+
     def take(self, verdict: Verdict, shared: Shared) -> None:
         """What was decided about one of its pods."""
-        self._add(self._findings, verdict.violations, shared)
+        self._open -= 1
         self._add(self._would_deny, verdict.would_deny, shared)
+        self._add(self._findings, verdict.violations, shared)
         self._add(self._exempted, verdict.exempted, shared)
         self._policies.update(dict.fromkeys(verdict.policies))
         for image in verdict.images:
@@ -61,15 +73,34 @@ class Gathered:
                 self._images[shared.of(image)] = None
 
     def _add(self, kept: dict[FindingKey, Violation], found: Iterable[Violation], shared: Shared) -> None:
-        """Those that deny come first where there are too many, since they were found by Enforce policies."""
-        for finding in sorted(found, key=lambda each: -each.mode.rank):
-            key = (finding.code.value, finding.path, finding.policy, finding.message)
+        """The gravest are kept where there are too many, whichever pod they come from."""
+        full = False
+        for finding in sorted(found, key=self._gravity, reverse=True):
+            key = _key(finding)
             if key in kept:
                 continue
-            if len(kept) < MAX_FINDINGS:
+            full = full or (len(kept) >= MAX_FINDINGS and not self._make_room(kept, finding))
+            if full:
+                self._leave_out(key)
+            else:
                 kept[key] = shared.of(finding)
-            elif len(self._left_out) < MAX_KEPT:
-                self._left_out.add(key)
+
+    def _make_room(self, kept: dict[FindingKey, Violation], finding: Violation) -> bool:
+        """Leave out the least grave one for a graver one, if it is."""
+        least = min(kept.values(), key=self._gravity)
+        if self._gravity(least) >= self._gravity(finding):
+            return False
+        del kept[_key(least)]
+        self._leave_out(_key(least))
+        return True
+
+    def _leave_out(self, key: FindingKey) -> None:
+        if len(self._left_out) < MAX_KEPT:
+            self._left_out.add(key)
+
+    def _gravity(self, finding: Violation) -> Gravity:
+        """By what becomes of the subject: denied, or would be, for certain; the rest by mode."""
+        return finding.denies, _key(finding) in self._would_deny, not finding.inconclusive, finding.mode.rank
 
     def audited(self) -> Audited:
         """All of it."""
@@ -83,3 +114,7 @@ class Gathered:
             policies=tuple(sorted(self._policies)),
             images=tuple(self._images),
         )
+
+
+def _key(finding: Violation) -> FindingKey:
+    return finding.code.value, finding.path, finding.policy, finding.message

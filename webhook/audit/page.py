@@ -52,7 +52,7 @@ def _header(scan: Scan, summary: Summary) -> Markup:
         tag("h1", _verdict(scan, summary)),
         tag("p", _standing(summary.counts), class_="lead"),
         *([_incomplete(scan.fault)] if scan.fault else ()),
-        *([_unjudged()] if summary.counts.all.pods and not _judged(summary) else ()),
+        *([_unjudged()] if summary.says_nothing else ()),
     )
 
 
@@ -68,13 +68,9 @@ def _verdict(scan: Scan, summary: Summary) -> Markup:
         return markup(shown[worst].pods, " of ", pods(counts.all.pods), worst)
     if not counts.all.pods:
         return markup("Nothing could be judged" if scan.fault else "No pods run here")
-    if not _judged(summary):
+    if summary.says_nothing:
         return markup("No policy judges these pods")
     return markup("Every pod that was looked at passes" if scan.fault else "Every pod passes")
-
-
-def _judged(summary: Summary) -> bool:
-    return any(each.name for each in summary.policies)
 
 
 def _standing(counts: Counts) -> str:

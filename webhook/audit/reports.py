@@ -96,11 +96,19 @@ class Release(NamedTuple):
 
 
 def reports(scan: Scan, release: Release, api: Api) -> Iterator[dict[str, Any]]:
-    """A report for each subject that a policy judged and that has a usable uid, those with findings first."""
+    """A report for each subject that a policy judged and that has a usable uid, those with findings first.
+
+    Whoever writes a pod may name an owner by another's uid in its namespace: each of both has a report of its own.
+    """
+    taken: set[tuple[str, str]] = set()
     judged = (each for each in scan.audited if each.policies or each.findings)
     for audited in sorted(judged, key=lambda each: (not each.denied, not each.findings)):
+        place = audited.subject.namespace, audited.subject.uid
         if _UID.fullmatch(audited.subject.uid):
-            yield report(audited, scan, release, api)
+            made = report(audited, scan, release, api)
+            made["metadata"]["name"] += f"-{_digest(made['scope'])[:8]}" if place in taken else ""
+            taken.add(place)
+            yield made
 
 
 def name(subject: Subject, release: Release) -> str:

@@ -49,6 +49,7 @@ _TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - no password
 
 UNREADABLE = "the pod is of another form than the API's, so that it cannot be judged"
 FAILED = "tidewaiter failed; its log has the reason"
+UNJUDGED = "the audit ended before it was judged"
 LIMITED = "a registry of its images answered that it was asked too often"
 
 _log = logging.getLogger(__name__)
@@ -127,8 +128,10 @@ class _Pass:
                 for workload in page:
                     gathered = self._gather(workload)
                     if workload.pod is None:
+                        gathered.begin()
                         gathered.take(self._refused(Code.OBJECT_INVALID, UNREADABLE), self._shared)
                     elif self._is_new(workload, workload.pod):
+                        gathered.begin()
                         yield gathered, workload, workload.pod
                     await asyncio.sleep(0)
         except TidewaiterError as error:
@@ -190,9 +193,12 @@ class _Pass:
         return Verdict(violations=found, would_deny=found if mode is Mode.AUDIT else ())
 
     def told(self, began: datetime, clock: Clock) -> Scan:
-        """All of it, in the order of namespaces, kinds and names. Pods that still wait are told by what is known."""
+        """All of it, in the order of namespaces, kinds and names. Pods that were not judged are told to be so."""
         for gathered, _, _ in self._later:
             gathered.take(self._refused(Code.REGISTRY_RATE_LIMITED, LIMITED), self._shared)
+        for gathered in self._gathered.values():
+            if gathered.open:
+                gathered.take(self._refused(Code.VERIFICATION_TIMED_OUT, UNJUDGED), self._shared)
         audited = [gathered.audited() for gathered in self._gathered.values()]
         audited.sort(key=lambda each: (each.subject.namespace, each.subject.kind, each.subject.name, each.subject.uid))
         return Scan(
@@ -211,10 +217,14 @@ def _codes(verdict: Verdict) -> frozenset[Code]:
 
 
 def fingerprint(workload: Workload, pod: Pod) -> bytes:
-    """Equal for pods of one subject that are judged alike: all but where they run and how their token is mounted."""
+    """Equal for pods of one subject that are judged alike: all but where they run and how their token is mounted.
+
+    The subject counts with all that names it: whoever writes a pod may name an owner by somebody else's uid.
+    """
     volumes = [_named_alike(each) for each in pod.spec.volumes or ()]
     spec = replace(pod.spec, node_name=None, volumes=tuple(volumes))
-    read = (workload.uid, workload.namespace, workload.static, spec, dict(pod.labels or {}), dict(pod.annotations))
+    subject = (workload.api_version, workload.kind, workload.namespace, workload.name, workload.uid)
+    read = (subject, workload.static, spec, dict(pod.labels or {}), dict(pod.annotations))
     return hashlib.blake2b(msgspec.json.encode(read), digest_size=16).digest()
 
 

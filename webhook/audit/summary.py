@@ -86,6 +86,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     images_total: int = 0
     images_verified: int = 0
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there are pods, and no policy judged any: that they may run says nothing."""
+        return bool(self.counts.all.pods) and not any(each.name for each in self.policies)
+
 
 def summarize(scan: Scan) -> Summary:
     """The scan in numbers."""

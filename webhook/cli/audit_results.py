@@ -148,6 +148,8 @@ def table(scan: Scan, summary: Summary) -> None:
     _print_mends(summary.first)
     for note in scan.notes:
         click.echo(f"note: {plain(note)}", err=True)
+    if summary.says_nothing:
+        click.echo("no policy judges these pods: that they are admitted says nothing", err=True)
     if scan.fault:
         click.echo(f"not everything was looked at: {plain(scan.fault)}", err=True)
     click.echo(_in_words(scan, summary))

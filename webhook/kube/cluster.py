@@ -22,11 +22,17 @@ REQUEST_SECONDS = 20.0
 MAX_BYTES = 64 * 2**20
 PAGE_OBJECTS = 500
 MAX_PAGES = 2_000
+SHRINKING, GROWING = 16, 2
+"""By what pages become smaller where one is too large, and larger again after it: large objects hide no others."""
 
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NOT_FOUND = 404
+
+
+class _TooLargeError(ClusterError):
+    """An answer went beyond its ceiling."""
 
 
 class Kind(NamedTuple):
@@ -54,11 +60,13 @@ class Kind(NamedTuple):
 class Cluster:
     """Fills `webhook.controller.ports.Cluster`. Its connection is made when it is first used; close it at the end.
 
-    Every method raises `ClusterError` where the API server refuses, cannot be asked, or does not answer in time.
+    Every method raises `ClusterError` where the API server refuses, cannot be asked, does not answer in time, or sends
+    more than `max_bytes` at a time.
     """
 
-    def __init__(self, kubeconfig: Path | None = None) -> None:
+    def __init__(self, kubeconfig: Path | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self._connection = Connection(kubeconfig)
+        self._max_bytes = max_bytes
 
     async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         """The object, None where there is none."""
@@ -83,13 +91,19 @@ class Cluster:
 
         A kind that the API server does not serve is a `ClusterError` of status 404.
         """
-        more = ""
+        more, limit = "", size
+        accept = _METADATA_ONLY if metadata_only else _JSON
         for _ in range(MAX_PAGES):
-            query = {"limit": str(size), "labelSelector": labels, "fieldSelector": fields, "continue": more}
-            accept = _METADATA_ONLY if metadata_only else _JSON
-            page = await self._ask("GET", kind.path(namespace), query, accept=accept)
+            query = {"limit": str(limit), "labelSelector": labels, "fieldSelector": fields, "continue": more}
+            try:
+                page = await self._ask("GET", kind.path(namespace), query, accept=accept)
+            except _TooLargeError:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // SHRINKING)
+                continue
             yield page.get("items") or []
-            more = (page.get("metadata") or {}).get("continue") or ""
+            more, limit = (page.get("metadata") or {}).get("continue") or "", min(size, limit * GROWING)
             if not more:
                 return
         raise ClusterError(f"more than {MAX_PAGES} pages of {kind.plural}")
@@ -175,7 +189,7 @@ class Cluster:
         )
         answer = (await client.call_api(*asked, _request_timeout=REQUEST_SECONDS)).response
         async with answer:
-            read = await _read(answer)
+            read = await _read(answer, self._max_bytes)
         if answer.status >= 400:
             raise ClusterError(f"the API server answered {answer.status}{_said(read)}", answer.status)
         try:
@@ -188,12 +202,12 @@ def _namespace(written: Mapping[str, Any]) -> str:
     return str(written["metadata"].get("namespace") or "")
 
 
-async def _read(answer: Any) -> bytes:
+async def _read(answer: Any, ceiling: int) -> bytes:
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise ClusterError(f"the API server sent more than {MAX_BYTES} bytes")
+        if len(body) > ceiling:
+            raise _TooLargeError(f"the API server sent more than {ceiling} bytes")
     return bytes(body)
 
 

@@ -17,6 +17,9 @@ PAGE_PODS = 200
 MAX_PAGE_BYTES = 64 * 2**20
 """A pod has 1.5 MiB at most, which is what etcd takes, and 10 KiB as a rule."""
 
+SHRINKING, GROWING = 16, 2
+"""By what pages become smaller where one is too large, and larger again after it: large pods hide no others."""
+
 MAX_PAGES = 1_000
 """The largest cluster that Kubernetes is made for has 150,000 pods."""
 
@@ -29,6 +32,10 @@ _EXPIRED = 410
 
 class PodsUnknownError(TidewaiterError):
     """The API server did not list the pods."""
+
+
+class _PageTooLargeError(PodsUnknownError):
+    """A page went beyond its ceiling."""
 
 
 class Owner(Struct, frozen=True, gc=False):
@@ -72,10 +79,14 @@ class _Page(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunningPods:
-    """Fills `webhook.server.ports.RunningPods`. The connection is made when somebody lists."""
+    """Fills `webhook.server.ports.RunningPods`. The connection is made when somebody lists.
 
-    def __init__(self, kubeconfig: Path | None = None) -> None:
+    `page_bytes` is the ceiling of a page.
+    """
+
+    def __init__(self, kubeconfig: Path | None = None, *, page_bytes: int = MAX_PAGE_BYTES) -> None:
         self._connection = Connection(kubeconfig)
+        self._page_bytes = page_bytes
 
     async def pages(self) -> AsyncIterator[list[tuple[str, Pod]]]:
         """The pods that have not ended, with their namespaces. Raises `PodsUnknownError`.
@@ -91,38 +102,46 @@ class RunningPods:
         Where reading takes longer than the API server remembers what there was, the rest is listed as it is by then.
         An item of which not even the name can be read is left out.
         """
-        more = ""
+        more, size = "", PAGE_PODS
         for _ in range(MAX_PAGES):
-            page = await self._page(namespace, more)
+            try:
+                page = await self._page(namespace, more, size)
+            except _PageTooLargeError:
+                if size == 1:
+                    raise
+                size = max(1, size // SHRINKING)
+                continue
             yield [each for each in map(_running, page.items or ()) if each is not None]
-            more = page.metadata.more
+            more, size = page.metadata.more, min(PAGE_PODS, size * GROWING)
             if not more:
                 return
         raise PodsUnknownError(f"the API server lists more than {MAX_PAGES} pages of pods")
 
-    async def _page(self, namespace: str, more: str) -> _Page:
+    async def _page(self, namespace: str, more: str, size: int) -> _Page:
         try:
             async with asyncio.timeout(PAGE_SECONDS):
-                return msgspec.json.decode(await self._read(namespace, more), type=_Page)
+                return msgspec.json.decode(await self._read(namespace, more, size), type=_Page)
+        except _PageTooLargeError:
+            raise
         except Exception as error:  # whatever the client raises, the pods are not known
             status = getattr(error, "status", None)
             reason = f"{type(error).__name__}{f' {status}' if status else ''}"
             raise PodsUnknownError(f"the API server did not list the pods ({reason})") from error
 
-    async def _read(self, namespace: str, more: str) -> bytes:
-        async with await self._asked(namespace, more) as answer:
+    async def _read(self, namespace: str, more: str, size: int) -> bytes:
+        async with await self._asked(namespace, more, size) as answer:
             body = bytearray()
             async for chunk in answer.content.iter_any():
                 body += chunk
-                if len(body) > MAX_PAGE_BYTES:
-                    raise PodsUnknownError(f"a page has more than {MAX_PAGE_BYTES} bytes")
+                if len(body) > self._page_bytes:
+                    raise _PageTooLargeError(f"a page of pods has more than {self._page_bytes} bytes")
             if answer.status != _EXPIRED or not _goes_on(body):
                 answer.raise_for_status()
         return bytes(body)
 
-    async def _asked(self, namespace: str, more: str) -> Any:
+    async def _asked(self, namespace: str, more: str, size: int) -> Any:
         core = await self._connection.core()
-        query = {"limit": PAGE_PODS, "_continue": more or None, "field_selector": UNFINISHED}
+        query = {"limit": size, "_continue": more or None, "field_selector": UNFINISHED}
         if namespace:
             listing = core.list_namespaced_pod_without_preload_content
             return await listing(namespace, _request_timeout=PAGE_SECONDS, **query)

@@ -27,6 +27,9 @@ MAX_ASKED = 1_000
 """Objects that are asked for one by one in a pass, since they were in no list."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_API_VERSION = re.compile(r"(?:[a-z0-9.-]{1,253}/)?[a-z0-9]{1,63}", re.ASCII)
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}", re.ASCII)
+_UID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?", re.ASCII)
 _MAY_NOT = 403
 
 Labels = Mapping[str, str]
@@ -63,8 +66,9 @@ class ClusterWorkloads:
     def _start(self) -> None:
         self.notes: list[str] = []
         self._labels: dict[str, Labels | None] = {}
-        self._controllers: dict[str, Owner | None] = {}
+        self._controllers: dict[tuple[str, str], Owner | None] = {}
         self._unlisted: set[Kind] = set()
+        self._missing: list[str] = []
         self._asked = 0
 
     async def connect(self) -> None:
@@ -75,7 +79,7 @@ class ClusterWorkloads:
             raise ConfigurationError(f"there is no cluster to audit: {error}") from error
 
     async def pages(self) -> AsyncIterator[list[Workload]]:
-        """All pods that have not ended. Raises a `TidewaiterError`.
+        """All pods that have not ended. Raises a `TidewaiterError`, in the end also where a namespace is not there.
 
         What may not be listed beside them is said in `notes`.
         """
@@ -87,6 +91,8 @@ class ClusterWorkloads:
         for namespace in self._within:
             async for page in self._running.listed(namespace):
                 yield [await self._workload(each) for each in page if each.namespace not in self._exempt]
+        if self._missing:
+            raise ClusterError(f"there is no namespace {', '.join(self._missing)}")
 
     async def labels(self, namespace: str, wait: float) -> Labels | None:  # noqa: ARG002 - as long as it takes
         """The labels of a namespace; None where they are not known."""
@@ -100,8 +106,7 @@ class ClusterWorkloads:
 
     async def _list_labels(self, namespace: str) -> None:
         if namespace:
-            if await self.labels(namespace, 0.0) is None:
-                self.notes.append(f"Namespace {namespace} cannot be read: it may not be there.")
+            await self._find(namespace)
             return
         try:
             async for page in self._cluster.pages(NAMESPACES, metadata_only=True):
@@ -109,11 +114,24 @@ class ClusterWorkloads:
         except ClusterError as error:
             self.notes.append(f"Labels of namespaces could not be listed: {error}.")
 
+    async def _find(self, namespace: str) -> None:
+        """Where it is not there, that no pods are listed in it says nothing."""
+        try:
+            found = await self._ask(NAMESPACES, namespace)
+        except ClusterError as error:
+            self.notes.append(f"Namespace {namespace} cannot be read: {error}.")
+            self._labels[namespace] = None
+            return
+        if found is None:
+            self._missing.append(namespace)
+        self._labels[namespace] = None if found is None else _labels(found)
+
     async def _list_controllers(self, kind: Kind, namespace: str) -> None:
         try:
             async for page in self._cluster.pages(kind, namespace, metadata_only=True):
                 for each in page:
-                    self._controllers[str(each["metadata"]["uid"])] = _controller(each)
+                    metadata = each["metadata"]
+                    self._controllers[str(metadata.get("namespace")), str(metadata["uid"])] = _controller(each)
         except ClusterError as error:
             if kind not in self._unlisted:
                 why = "may not be listed" if error.status == _MAY_NOT else f"could not be listed ({error})"
@@ -123,7 +141,8 @@ class ClusterWorkloads:
     async def _workload(self, running: RunningPod) -> Workload:
         pod = running.pod
         static = pod is not None and MIRROR in pod.annotations and _of_node(running.owner)
-        owner = None if static or running.owner is None else await self._top(running.owner, running.namespace)
+        direct = None if static else _believed(running.owner)
+        owner = None if direct is None else await self._top(direct, running.namespace)
         if owner is None:
             return Workload("v1", "Pod", running.namespace, running.name, running.uid, pod, static)
         return Workload(owner.api_version, owner.kind, running.namespace, owner.name, owner.uid, pod)
@@ -135,15 +154,16 @@ class ClusterWorkloads:
         )
         if kind is None or kind in self._unlisted:
             return owner
-        if owner.uid not in self._controllers:
+        key = namespace, owner.uid
+        if key not in self._controllers:
             try:
                 found = await self._ask(kind, owner.name, namespace)
             except ClusterError:
                 return owner
             if found is None or found["metadata"].get("uid") != owner.uid:
                 return None
-            self._controllers[owner.uid] = _controller(found)
-        return self._controllers[owner.uid] or owner
+            self._controllers[key] = _controller(found)
+        return self._controllers[key] or owner
 
     async def _ask(self, kind: Kind, name: str, namespace: str = "") -> dict[str, Any] | None:
         """An object that was in no list; None where there is none. Raises `ClusterError`."""
@@ -166,7 +186,15 @@ def _labels(written: Mapping[str, Any]) -> Labels:
 
 def _controller(written: Mapping[str, Any]) -> Owner | None:
     references = written["metadata"].get("ownerReferences") or ()
-    return next((msgspec.convert(each, Owner) for each in references if each.get("controller")), None)
+    return _believed(next((msgspec.convert(each, Owner) for each in references if each.get("controller")), None))
+
+
+def _believed(owner: Owner | None) -> Owner | None:
+    """The owner where it could be one: the API server takes any text for its kind, its name and its uid."""
+    if owner is None:
+        return None
+    parts = (_API_VERSION, owner.api_version), (_KIND, owner.kind), (_NAME, owner.name), (_UID, owner.uid)
+    return owner if all(pattern.fullmatch(text) for pattern, text in parts) else None
 
 
 def _of_node(owner: Owner | None) -> bool:
