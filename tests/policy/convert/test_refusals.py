@@ -10,6 +10,7 @@ from webhook.policy.convert import Converted, convert
 from webhook.policy.documents import load
 
 ONE, OTHER = pem(key()), pem(key())
+NO_KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 BY_CI = {"issuer": "https://accounts.example.com", "subject": "ci@example.com"}
 
 
@@ -69,9 +70,7 @@ REFUSED = {
     "an unknown field of rekor": entries({"keys": {"publicKeys": ONE, "rekor": {"newRestriction": 1}}}),
     "a notary signature": kyverno(type="Notary"),
     "no attestors": kyverno(attestors=[]),
-    "one of two keys of one text that is none": entries(
-        {"keys": {"publicKeys": f"{ONE}-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}}
-    ),
+    "one of two keys of one text that is none": entries({"keys": {"publicKeys": f"{ONE}{NO_KEY}"}}),
     "one key twice where two are needed": entries(KEY, KEY, count=2),
     "a count of none": entries(KEY, count=0),
     "an attestor that is nested": entries(KEY, {"attestor": {"entries": [KEY]}}),
@@ -94,6 +93,15 @@ REFUSED = {
     "a Rekor of one's own": cluster_image_policy(
         {"keyless": {"identities": [BY_CI]}, "ctlog": {"url": "https://r.example"}}
     ),
+    "several keys that must attest": cluster_image_policy(
+        {"key": {"data": ONE + OTHER}, "attestations": [{"name": "a", "predicateType": "vuln"}]}
+    ),
+    "several keys that must attest, of which one is none": cluster_image_policy(
+        {"key": {"data": f"{ONE}{NO_KEY}"}, "attestations": [{"name": "a", "predicateType": "vuln"}]}
+    ),
+    "an image as older policies name it, with its key beside it": kyverno(
+        imageReferences=[], attestors=[], image="ghcr.io/acme/*", key=ONE
+    ),
     "an unknown trust root": values({"with": {"trustRoot": "nobody"}}),
     "more than there are": values({"with": {"trustRoot": "*", "threshold": 2}}),
     "none at all": values({"with": {"trustRoot": "*", "threshold": 0}}),
@@ -111,6 +119,17 @@ def test_images_are_refused_where_who_may_vouch_cannot_be_said(foreign: dict[str
     assert images(made)["deny"] == ["ghcr.io/acme/**"]
     assert "verify" not in images(made)
     assert made.losses
+
+
+def test_an_image_as_older_policies_name_it_is_verified_like_the_others() -> None:
+    made = converted(kyverno(image="quay.io/acme/*"))
+    assert images(made)["verify"][0]["images"] == ["ghcr.io/acme/**", "quay.io/acme/**"]
+    assert made.losses == ()
+
+
+def test_one_of_several_keys_is_enough_to_sign() -> None:
+    made = converted(cluster_image_policy({"key": {"data": ONE + OTHER}}))
+    assert images(made)["verify"][0]["signatures"] == {"from": ["authority-0-1", "authority-0-2"]}
 
 
 def test_conditions_become_one_that_nothing_fulfils() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from webhook.policy.convert.field import Field
 from webhook.policy.convert.patterns import NOWHERE, Star, covering
 from webhook.policy.model import API_VERSION, KIND
-from webhook.signatures.keys import KeyFaultError, PublicKey
+from webhook.signatures.keys import PublicKey
 
 _NO_NAME = re.compile(r"[^a-z0-9]+", re.ASCII)
 _LONGEST_NAME = 63
@@ -97,13 +97,10 @@ def _named(entry: dict[str, Any]) -> Iterable[str]:
 
 
 def _who(terms: dict[str, Any]) -> tuple[str, ...]:
-    """Whom terms are about: a key however its PEM is written, a Secret, or an identity."""
+    """Whom terms are about: a key, which can be used, however its PEM is written, a Secret, or an identity."""
     key = terms.get("key", {})
     if "pem" in key:
-        try:
-            return ("key", PublicKey.from_pem(key["pem"]).fingerprint)
-        except KeyFaultError:
-            return ("pem", key["pem"])
+        return ("key", PublicKey.from_pem(key["pem"]).fingerprint)
     return ("who", repr(terms.get("keyless") or key))
 
 

@@ -17,11 +17,6 @@ class Field:
         self._read: set[str] = set()
 
     @property
-    def losses(self) -> int:
-        """How many losses were told up to now, of the whole document."""
-        return len(self._losses)
-
-    @property
     def there(self) -> bool:
         """Whether something is written."""
         return self.value is not None

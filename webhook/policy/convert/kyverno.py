@@ -65,7 +65,7 @@ def _audits(rule: Field, *, otherwise: bool) -> bool:
 
 def _verified(draft: Draft, verified: Field) -> None:
     """The entries for one item of `verifyImages`."""
-    images = draft.patterns(verified["imageReferences"].items(), Star.ANYTHING)
+    images = draft.patterns(_references(verified), Star.ANYTHING)
     for skipped in verified["skipImageReferences"].items():
         skipped.lose("is verified like the others")
     kind = verified["type"].text("Cosign")
@@ -90,6 +90,13 @@ def _verified(draft: Draft, verified: Field) -> None:
         _attestor(draft, attestor, images, repository, {})
     for attestation in attestations:
         _attestation(draft, attestation, images, repository)
+
+
+def _references(verified: Field) -> Iterator[Field]:
+    """Globs of images; older policies have a single one."""
+    yield from verified["imageReferences"].items()
+    if verified["image"].there:
+        yield verified["image"]
 
 
 def _attestor(draft: Draft, attestor: Field, images: list[str], repository: str, attested: dict[str, Any]) -> None:

@@ -95,10 +95,14 @@ def _authority(draft: Draft, each: Field) -> _Accepted | None:
             each["static"].lose("accepts without a signature; left out")
         return None
     each.passes("signatureFormat")
-    whose = list(_key(each["key"]) if each["key"].there else _keyless(each["keyless"]))
+    found = list(_key(each["key"]) if each["key"].there else _keyless(each["keyless"]))
+    whose = [who for who in found if who is not None]
     terms = _terms(each)
     attestations = [_attestation(one) for one in each["attestations"].items()]
     if each.leftover("has no counterpart; the authority is left out") or terms is None:
+        return None
+    if attestations and each["key"].there and len(found) > 1:  # one of them is enough for signatures alone
+        each["key"].lose("every one of its keys must attest; the authority is left out")
         return None
     wanted = [f"{name}-{number}" if len(whose) > 1 else name for number in range(1, len(whose) + 1)]
     names = [draft.authority(each, want, {**who, **terms}) for want, who in zip(wanted, whose, strict=True)]
@@ -106,7 +110,8 @@ def _authority(draft: Draft, each: Field) -> _Accepted | None:
     return _Accepted(kept, attestations) if kept else None
 
 
-def _key(key: Field) -> Iterator[dict[str, Any]]:
+def _key(key: Field) -> Iterator[dict[str, Any] | None]:
+    """One for each key, None for what is no key that can be used."""
     algorithm, data, secret = key["hashAlgorithm"], key["data"], key["secretRef"]
     if algorithm.text("sha256") not in {"", "sha256"}:
         algorithm.lose("signatures are over SHA-256 here; the authority is left out")
@@ -115,11 +120,11 @@ def _key(key: Field) -> Iterator[dict[str, Any]]:
     if secret.there:
         yield {"key": keys.secret(secret, secret["name"].text())}
     elif data.there:
-        yield from ({"key": one} for one in keys.pems(data) if one is not None)
+        yield from (None if one is None else {"key": one} for one in keys.pems(data))
     key.leftover("keys that are elsewhere are not read; the authority is left out")
 
 
-def _keyless(written: Field) -> Iterator[dict[str, Any]]:
+def _keyless(written: Field) -> Iterator[dict[str, Any] | None]:
     """One for each identity."""
     url = written["url"]
     custom = url.there and url.text().rstrip("/") != _PUBLIC_FULCIO and not written["trustRootRef"].there
