@@ -1,7 +1,7 @@
 """What adapters raise when a question could not be answered; each class knows its finding code.
 
-"No" is a value, never one of these. `webhook.admission.decide` is the one place that turns them into findings, and
-messages are written for the pod's developer: no secrets, no text that a registry sent.
+"No" is a value, never one of these. `webhook.admission.image_findings` is the one place that turns them into findings,
+and messages are written for the pod's developer: no secrets, no text that a registry sent.
 """
 
 from typing import ClassVar

@@ -119,6 +119,33 @@ async def test_a_spoiled_secret_is_mended_in_one_look(site: Site, key: str, valu
     assert site.replicas.refused == site.told.failures == []
 
 
+@pytest.mark.parametrize("labels", [None, {}, {"app.kubernetes.io/managed-by": "Helm"}])
+async def test_a_secret_of_somebody_else_is_left_as_it_is(
+    site: Site, labels: dict[str, str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = make_authority("corporate", site.clock.now(), settings().agreed().authority_life)
+    serving = issue(authority, "t", settings().names, site.clock.now(), settings().agreed().serving_life)
+    metadata = {"name": "tidewaiter-tls", "namespace": "tw", **({"labels": labels} if labels is not None else {})}
+    pems = {"ca.crt": authority.certificate_pem, "ca.key": authority.key_pem, "tls.key": serving.key_pem, "other": b"x"}
+    data = {key: base64.b64encode(value).decode() for key, value in pems.items()}
+    site.cluster.put(SECRET, {"metadata": metadata, "data": data})
+    assert await site.keeper(**OWNED).look() == 15
+    assert site.cluster.writes == []
+    assert secret(site)["data"] == data
+    assert site.told.failures == ["secret"]
+    told = "the Secret tidewaiter-tls is somebody else's, and is left as it is"
+    assert caplog.messages == [f"certificates are not kept: {told}"]
+
+
+async def test_a_secret_that_lost_its_labels_is_known_by_its_authority(site: Site) -> None:
+    await site.keeper().look()
+    del secret(site)["metadata"]["labels"]
+    site.clock.advance(20 * 86_400)
+    await site.keeper().look()
+    assert site.told.renewals == ["serving", "ca", "serving"]
+    assert secret(site)["metadata"]["labels"]["app.kubernetes.io/instance"] == "tidewaiter"
+
+
 async def test_a_deleted_secret_is_made_anew_in_one_look(site: Site) -> None:
     await site.keeper().look()
     site.cluster.remove(SECRET, "tidewaiter-tls", "tw")

@@ -97,10 +97,3 @@ def test_only_the_same_announcement_has_the_same_name() -> None:
     ]
     assert names[0] == names[1]
     assert len(set(names)) == 4
-
-
-def test_a_repeated_event_counts() -> None:
-    event = announcement.event(announcement.gone(WANTED), ABOUT, WANTED, NOW)
-    twice = announcement.repeated(event, NOW)
-    assert twice == {**event, "series": {"count": 2, "lastObservedTime": "2026-01-01T12:00:00.000000Z"}}
-    assert announcement.repeated(twice, NOW)["series"]["count"] == 3

@@ -36,6 +36,7 @@ DRIFTS: dict[str, tuple[Tweak, Field, Gravity]] = {
     "another version": (first_rule(apiVersions=["v2"]), Field.RULES, LOOSER),
     "another scope": (first_rule(scope="Cluster"), Field.RULES, LOOSER),
     "any operation": (first_rule(operations=["*"]), Field.RULES, OTHER),
+    "any resource, of which no subresource is one": (first_rule(resources=["*"]), Field.RULES, LOOSER),
     "any scope": (first_rule(scope="*"), Field.RULES, OTHER),
     "one more rule": (lambda webhook: webhook["rules"].append({**webhook["rules"][0]}), Field.RULES, OTHER),
     "one more namespace excluded": (

@@ -11,7 +11,6 @@ from tests.controller import rendered
 from tests.controller.rendered import NEWER, STAMP
 from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import FakeCluster, Write
-from webhook.controller.configurations.announcement import EVENTS
 from webhook.controller.configurations.drift import Field
 from webhook.controller.configurations.events import DEPLOYMENTS
 from webhook.controller.configurations.guard import ConfigurationGuard
@@ -19,6 +18,7 @@ from webhook.controller.configurations.mending import MANAGER
 from webhook.controller.configurations.observer import Failure
 from webhook.controller.configurations.settings import ConfigurationSettings
 from webhook.controller.configurations.webhooks import KINDS
+from webhook.controller.event_writing import EVENT
 from webhook.errors import ClusterError
 
 NAMESPACE = "tidewaiter-system"
@@ -190,7 +190,7 @@ async def test_an_event_that_expires_meanwhile_is_let_go(bench: Bench) -> None:
 
     def expire(method: str, path: str) -> None:
         if method == "GET" and "/events/" in path:
-            bench.cluster.remove(EVENTS, name, NAMESPACE)
+            bench.cluster.remove(EVENT, name, NAMESPACE)
 
     bench.cluster.before.append(expire)
     bench.change(failurePolicy="Ignore")

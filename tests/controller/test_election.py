@@ -146,6 +146,31 @@ async def test_nothing_is_released_that_is_anothers(ours: bool) -> None:
     assert holder(cluster) == "b"
 
 
+@pytest.mark.parametrize(("method", "what"), [("GET", "read"), ("POST", "written")])
+async def test_why_there_is_no_lease_is_told_once_however_often_it_is_tried(
+    method: str, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = FakeCluster()
+    one = election(cluster, "one")
+    refused = asyncio.Event()
+
+    def refuse(asked: str, _path: str) -> None:
+        if asked == method:
+            if cluster.requests.count((method, PATH)) > 2:
+                refused.set()
+            raise ClusterError("the API server answered 403: no", 403)
+
+    cluster.before.append(refuse)
+    running = asyncio.create_task(one.run(Work()))
+    await asyncio.wait_for(refused.wait(), 10)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [each.getMessage() for each in caplog.records] == [
+        f"the Lease system/watch cannot be {what}: the API server answered 403: no"
+    ]
+
+
 class Work:
     """What is done while the Lease is held."""
 

@@ -195,6 +195,24 @@ async def test_counts_of_a_scan_are_written_but_not_of_one_with_a_fault() -> Non
     assert len(world.cluster.writes) == 1
 
 
+async def test_what_changes_while_very_many_counts_are_written_is_soon_looked_at() -> None:
+    world = World()
+    for number in range(40):
+        world.write(GOOD, f"q{number}")
+    world.cluster.after.append(lambda method, _path: world.clock.advance(10.0) if method == "PATCH" else None)
+    running = asyncio.create_task(world.statuses.run())
+    written = asyncio.Event()
+    world.cluster.after.append(lambda method, path: written.set() if (method, path) == ("PATCH", STATUS) else None)
+    while not world.cluster.writes:  # noqa: ASYNC110 - the fake tells nobody
+        await asyncio.sleep(0)
+    world.write(TYPO)
+    await asyncio.wait_for(written.wait(), 10)
+    assert len(world.cluster.writes) < 10
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 async def test_it_looks_when_it_is_told_to_and_goes_on_after_a_failure() -> None:
     world = World()
     world.cluster.failures["GET", LIST] = ClusterError("away", 500)

@@ -25,19 +25,31 @@ POLL_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 OnScan = Callable[[Scan], Awaitable[None]]
+Background = Callable[..., BackgroundAudit]
+"""Makes one of a scanner, whom to tell and the period."""
 
 
 class Auditing:
-    """A part of the controller. `on_scan` are told of each scan, one after the other.
+    """A part of the controller. `on_scan` are told of each scan, one after the other, whatever becomes of those before.
 
     `policies` are the cluster's; None where they come from files. No scan begins before they were read: `changed` says
-    that they are there, and that they are others.
+    that they are there, and that they are others. `seconds` are those after a failure, and between looks at files.
     """
 
-    def __init__(self, config: ControllerConfig, policies: Policies | None, on_scan: tuple[OnScan, ...]) -> None:
+    def __init__(
+        self,
+        config: ControllerConfig,
+        policies: Policies | None,
+        on_scan: tuple[OnScan, ...],
+        *,
+        background: Background = BackgroundAudit,
+        seconds: tuple[float, float] = (AGAIN_SECONDS, POLL_SECONDS),
+    ) -> None:
         self._config = config
         self._policies = policies
         self._on_scan = on_scan
+        self._make = background
+        self._again, self._poll = seconds
         self._read = asyncio.Event()
         self._background: BackgroundAudit | None = None
 
@@ -48,15 +60,18 @@ class Auditing:
             self._background.ask()
 
     async def run(self) -> None:
-        """For ever. What keeps it from auditing is told, and tried again."""
+        """For ever. What keeps it from auditing is told once, and tried again."""
+        told = ""
         while True:
             try:
                 await self._audit()
             except ConfigurationError as error:
-                _log.error("nothing is audited: %s", plain(str(error)))
-            except Exception:  # noqa: BLE001 - whatever it is, the other parts go on
-                _log.exception("nothing is audited")
-            await asyncio.sleep(AGAIN_SECONDS)
+                if told != (told := str(error)):
+                    _log.error("nothing is audited: %s", plain(told))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other parts go on
+                if told != (told := type(error).__name__):
+                    _log.exception("nothing is audited")
+            await asyncio.sleep(self._again)
 
     async def _audit(self) -> None:
         config = self._config
@@ -73,19 +88,22 @@ class Auditing:
             decider = await stack.enter_async_context(
                 engine(config.engine, policies, workloads, pull_secrets=pull_secrets)
             )
-            self._background = BackgroundAudit(Scanner(workloads, decider), self._tell, period=config.audit_seconds)
+            self._background = self._make(Scanner(workloads, decider), self._tell, period=config.audit_seconds)
             await self._background.run()
 
     async def _tell(self, scan: Scan) -> None:
         for told in self._on_scan:
-            await told(scan)
+            try:
+                await told(scan)
+            except Exception:  # noqa: BLE001 - the others learn of it all the same
+                _log.exception("what a scan found could not be told")
 
     @asynccontextmanager
     async def _files(self) -> AsyncIterator[Policies]:
         """The policies of files, looked at inside. Raises `ConfigurationError` where they have faults at first."""
         files = await asyncio.to_thread(PolicyFiles, self._config.engine.policies, self._config.engine.trust.names)
         self._read.set()
-        watching = asyncio.create_task(files.watch(POLL_SECONDS, self._reloaded))
+        watching = asyncio.create_task(files.watch(self._poll, self._reloaded))
         try:
             yield files
         finally:

@@ -95,6 +95,7 @@ class Election:
     def _rules(self) -> Any:
         """The library's, which is loaded with the Kubernetes client that it is a part of."""
         rules = importlib.import_module("kubernetes.aio.leaderelection.leaderelection")
+        logging.getLogger(rules.__name__).setLevel(logging.CRITICAL)  # each try is an error to it, for ever
         settings = importlib.import_module("kubernetes.aio.leaderelection.electionconfig").Config(
             self._lock,
             lease_duration=self._periods.duration,

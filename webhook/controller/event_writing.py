@@ -1,4 +1,4 @@
-"""Events of a scan in a cluster. One that is there already, of this hour, is counted up instead."""
+"""Events in a cluster. One of a name that is there already is counted up instead."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -36,11 +36,12 @@ async def write_events(cluster: Cluster, events: Iterable[Mapping[str, Any]], mo
     """Write Events, each in its turn, and return how many were not."""
     dropped = 0
     for event in events:
-        dropped += await turns.take(partial(_write, cluster, event, moment)) is not None
+        dropped += await turns.take(partial(write_event, cluster, event, moment)) is not None
     return dropped
 
 
-async def _write(cluster: Cluster, event: Mapping[str, Any], moment: datetime) -> None:
+async def write_event(cluster: Cluster, event: Mapping[str, Any], moment: datetime) -> None:
+    """Write one. Raises `ClusterError`."""
     try:
         await cluster.create(EVENT, event)
     except ClusterError as error:

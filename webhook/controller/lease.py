@@ -7,9 +7,11 @@ somebody else is taken over only when it was seen unchanged for its whole durati
 
 import asyncio
 import importlib
+import logging
 from datetime import UTC
 from typing import Any
 
+from webhook.admission.report import plain
 from webhook.clock import Clock
 from webhook.controller.ports import Cluster
 from webhook.errors import ClusterError
@@ -19,11 +21,15 @@ LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 MANAGER = "tidewaiter-controller"
 
+_LATE = "no answer in time"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_CONFLICT = 409
+
+_log = logging.getLogger(__name__)
 
 
 class _Unread:
-    """What the library is told instead of a record; it logs the reason."""
+    """What the library is told instead of a record."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -63,6 +69,7 @@ class LeaseLock:
         self._lease: Object | None = None
         self._seen: tuple[Any, float] = (None, 0.0)
         self._renewed: float | None = None
+        self._told = ""
 
     @property
     def left(self) -> float:
@@ -77,7 +84,8 @@ class LeaseLock:
             async with asyncio.timeout(self._deadline / 2):
                 self._lease = await self._cluster.get(LEASE, self.name, self.namespace)
         except (ClusterError, TimeoutError) as error:
-            return False, _Unread(str(error) or "no answer in time")
+            self._tell("read", error)
+            return False, _Unread(str(error) or _LATE)
         spec = _spec(self._lease)
         if spec != self._seen[0]:
             self._seen = spec, self._clock.monotonic()
@@ -98,8 +106,10 @@ class LeaseLock:
         try:
             async with asyncio.timeout(self._deadline / 2):
                 self._lease = await self._write(self._ours())
-        except (ClusterError, TimeoutError):
+        except (ClusterError, TimeoutError) as error:
+            self._tell("written", error)
             return False
+        self._told = ""
         self._renewed, self._seen = began, (_spec(self._lease), began)
         return True
 
@@ -113,6 +123,15 @@ class LeaseLock:
         if spec.get("holderIdentity") == self.identity:
             now = self._clock.now().strftime(_TIME)
             await self._write({**spec, "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now})
+
+    def _tell(self, what: str, error: Exception) -> None:
+        """Once for each reason, until it is ours again: it is tried every few seconds. Who was first is no reason."""
+        if getattr(error, "status", 0) == _CONFLICT:
+            return
+        reason = f"{what}: {plain(str(error) or _LATE)}"
+        if reason != self._told:
+            self._told = reason
+            _log.warning("the Lease %s/%s cannot be %s", self.namespace, self.name, reason)
 
     def _is_anothers(self) -> bool:
         """Whether somebody else may still count on it."""

@@ -11,18 +11,19 @@ from typing import Any, Protocol
 
 from webhook.audit.results import Scan
 from webhook.clock import Clock
+from webhook.controller import status_writing
 from webhook.controller.ports import Cluster
 from webhook.controller.resources import POLICIES, TRUST_ROOTS
 from webhook.controller.status import Status, statuses, written
+from webhook.controller.status_writing import Due, StatusWriting
 from webhook.errors import ClusterError
 from webhook.kube.cluster import Kind, Object
 from webhook.kube.watching import MAX_OBJECTS, Tries, UnreadError, backoff
 from webhook.policy.book import Book
-from webhook.policy.resources import Compiled, Compiler, secret_names
+from webhook.policy.resources import Compiled, Compiler, Resources, secret_names
+from webhook.policy.resources import Secrets as SecretContents
 from webhook.policy.unusable import unread
 from webhook.verdict import Mode
-
-MANAGER = "tidewaiter-controller"
 
 SETTLE_SECONDS = 0.3
 """What changes within this time is looked at together."""
@@ -33,7 +34,7 @@ AGAIN_SECONDS = 60.0
 WRITE_SECONDS = 0.1
 """Between writes, so that ten thousand policies are no burden to the API server."""
 
-_NOT_FOUND, _CONFLICT = 404, 409
+_NOT_FOUND = 404
 
 _log = logging.getLogger(__name__)
 
@@ -46,15 +47,11 @@ class Secrets(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Is told what becomes of statuses, for metrics."""
+class Observer(status_writing.Observer, Protocol):
+    """Is told of resources too, for metrics."""
 
     def policies_seen(self, policies: int, unusable: int) -> None:
         """How many resources there are, and how many of them cannot be used."""
-        ...
-
-    def status_written(self, result: str) -> None:
-        """A status was written: "success", or "failure"."""
         ...
 
 
@@ -86,7 +83,8 @@ class PolicyStatuses:
         self._cap = cap
         self.on_change: Callable[[Compiled], None] = lambda _compiled: None
         self._tries = tries
-        self._settle, self._again, self._pause = seconds
+        self._settle, self._again, pause = seconds
+        self._writing = StatusWriting(cluster, clock, observer, pause)
         self._changed = asyncio.Event()
         self._known: dict[tuple[Kind, str], Object] = {}
         self._book = unread("policies were not read")
@@ -123,6 +121,8 @@ class PolicyStatuses:
     async def settle(self) -> bool:
         """List, compile, and write what is not as it should be; False where something was refused and must be again.
 
+        What there was no time for is written after the next look, which comes at once.
+
         Raises `ClusterError` where the resources cannot be listed.
         """
         self._changed.clear()
@@ -132,20 +132,35 @@ class PolicyStatuses:
         self._known = {
             (kind, n): o for kind, each in zip((POLICIES, TRUST_ROOTS), specs, strict=True) for n, o in each.items()
         }
-        compiled = await asyncio.to_thread(self._compiler.compiled, *specs, secrets)
+        compiled = await asyncio.to_thread(self._compiled, *specs, secrets)
         before, self._book = self._book, compiled.book
         if compiled.book.generation != before.generation:
             self.on_change(compiled)
-        wanted = statuses(compiled, policies, trust_roots, self._scan, self._clock.now(), self._cap)
-        self._observer.policies_seen(len(wanted), sum(_unusable(each) for each in wanted.values()))
-        done = True
-        for kind, found in ((POLICIES, policies), (TRUST_ROOTS, trust_roots)):
-            for name, resource in found.items():
-                status = wanted[kind.kind, name]
-                if status != written(resource):
-                    done = await self._write(kind, resource, status) and done
-                    await asyncio.sleep(self._pause)
+        due, unusable = await asyncio.to_thread(self._due, compiled, policies, trust_roots)
+        self._observer.policies_seen(len(policies) + len(trust_roots), unusable)
+        done = await self._writing.write(due)
+        if done and self._writing.left:
+            self._changed.set()
         return done
+
+    def _compiled(self, policies: Resources, trust_roots: Resources, secrets: SecretContents) -> Compiled:
+        """Off the loop, with all that takes time: the Lease is renewed meanwhile."""
+        compiled = self._compiler.compiled(policies, trust_roots, secrets)
+        _ = compiled.book.generation
+        return compiled
+
+    def _due(
+        self, compiled: Compiled, policies: dict[str, Object], trust_roots: dict[str, Object]
+    ) -> tuple[list[Due], int]:
+        """The statuses that are not as they should be, and how many resources are unusable; off the loop too."""
+        wanted = statuses(compiled, policies, trust_roots, self._scan, self._clock.now(), self._cap)
+        every = [
+            Due(kind, resource, wanted[kind.kind, name])
+            for kind, found in ((POLICIES, policies), (TRUST_ROOTS, trust_roots))
+            for name, resource in found.items()
+        ]
+        unusable = sum(_unusable(each.status) for each in every)
+        return [each for each in every if each.status != written(each.resource)], unusable
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -173,22 +188,6 @@ class PolicyStatuses:
             before = self._known.get((kind, name))
             kept[name] = before if before is not None and _spec_of(before) == _spec_of(resource) else resource
         return kept
-
-    async def _write(self, kind: Kind, resource: Object, status: Status) -> bool:
-        """Whether it is done: a resource that is gone by now needs no status."""
-        metadata = {key: resource["metadata"][key] for key in ("name", "uid")}
-        document = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": status}
-        try:
-            await self._cluster.apply(kind, document, manager=MANAGER, subresource="status", force=True)
-        except ClusterError as error:
-            if error.status == _NOT_FOUND:
-                return True
-            self._observer.status_written("failure")
-            if error.status != _CONFLICT:
-                _log.warning("the status of %s %s could not be written: %s", kind.kind, metadata["name"], error)
-            return False
-        self._observer.status_written("success")
-        return True
 
 
 def _spec_of(resource: Mapping[str, Any]) -> tuple[Any, Any]:

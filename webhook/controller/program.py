@@ -14,7 +14,7 @@ from webhook import __version__
 from webhook.audit.results import Scan
 from webhook.clock import SystemClock
 from webhook.config import ControllerConfig
-from webhook.controller.auditing import Auditing, OnScan
+from webhook.controller.auditing import Auditing
 from webhook.controller.certificates.keeper import CertificateKeeper
 from webhook.controller.certificates.settings import (
     MUTATING,
@@ -139,10 +139,9 @@ def _policies(config: ControllerConfig, cluster: _Cluster) -> Iterator[Part]:
         cluster.clock,
         cluster.metrics.reporting,
     )
-    told: tuple[OnScan, ...] = (cluster.scanned, reporting.publish)
     if config.engine.policies:
         if config.audit_seconds:
-            yield Auditing(config, None, told)
+            yield Auditing(config, None, (cluster.scanned, reporting.publish))
         return
     secrets = KeySecrets(cluster.connection, config.secrets_namespace, cluster.clock, SECRET_STALENESS_SECONDS)
     compiler = Compiler(config.engine.trust.names)
@@ -154,7 +153,7 @@ def _policies(config: ControllerConfig, cluster: _Cluster) -> Iterator[Part]:
         changed=statuses.look,
     )
     if config.audit_seconds:
-        auditing = Auditing(config, statuses, (*told, statuses.publish))
+        auditing = Auditing(config, statuses, (cluster.scanned, statuses.publish, reporting.publish))
         statuses.on_change = auditing.changed
         yield auditing
 
@@ -173,7 +172,7 @@ async def run(config: ControllerConfig) -> int:
         await cluster.connect()
         health = Health(lambda: _OVERDUE if election.overdue else None, metrics.text)
         address = await stack.enter_async_context(health.listening(*config.health_bind))
-        _log.info("health on %s, standing by for the Lease of %s/%s", address, config.namespace, config.name)
+        _log.info("health on %s:%s, standing by for the Lease of %s/%s", *address, config.namespace, config.name)
         return await _until_told(election, config, cluster)
 
 

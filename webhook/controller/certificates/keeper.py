@@ -80,6 +80,9 @@ class CertificateKeeper:
         configurations = await bundles.look(self._cluster, self._settings.configurations)
         before = await self._secret()
         held = secret.read(before)
+        if not secret.is_ours(before, held, self._settings):
+            self._failed("secret", f"the Secret {self._settings.secret} is somebody else's, and is left as it is")
+            return self._settings.period_seconds
         new = step(held, _seen(held, configurations, self._settings.release), self._clock.now(), self._terms)
         if new.serving != held.serving:  # trusted first, since replicas may take it up at any moment
             await self._trust(configurations, pem_of(new.trusted))

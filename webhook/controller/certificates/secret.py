@@ -12,7 +12,14 @@ from typing import Any
 
 from cryptography import x509
 
-from webhook.controller.certificates.authority import pair_of, pem_of, read_certificates, read_key, read_pair
+from webhook.controller.certificates.authority import (
+    authority_name,
+    pair_of,
+    pem_of,
+    read_certificates,
+    read_key,
+    read_pair,
+)
 from webhook.controller.certificates.rotation import Held
 from webhook.controller.certificates.settings import CertificateSettings
 from webhook.kube.cluster import Object
@@ -39,6 +46,15 @@ def read(secret: Mapping[str, Any] | None) -> Held:
         trusted_since=_time(notes.get(TRUSTED_SINCE)),
         serving_since=_time(notes.get(SERVING_SINCE)),
     )
+
+
+def is_ours(secret: Mapping[str, Any] | None, held: Held, settings: CertificateSettings) -> bool:
+    """Whether it may be written: it is not there, bears the release's labels, or holds the key of its authority."""
+    if secret is None:
+        return True
+    labels = secret["metadata"].get("labels") or {}
+    names = [each.certificate.subject for each in (held.authority, held.coming) if each is not None]
+    return labels.items() >= _labels(settings).items() or authority_name(settings.release) in names
 
 
 def written(held: Held, before: Object | None, settings: CertificateSettings, owner: Object | None) -> Object:

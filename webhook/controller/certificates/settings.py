@@ -17,7 +17,8 @@ VALIDATING = Kind(
 MUTATING = Kind("admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations")
 
 Failure = Literal["cluster", "secret", "defect"]
-"""Why certificates are not kept: the API server; a given Secret without an authority; something nobody thought of."""
+"""Why certificates are not kept: the API server; a given Secret without an authority, or one of somebody else in the
+place of ours; something nobody thought of."""
 
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII

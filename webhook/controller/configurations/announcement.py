@@ -4,14 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from webhook.admission.report import cut, plain
 from webhook.controller.configurations.drift import Difference
 from webhook.controller.configurations.webhooks import Configuration
-from webhook.kube.cluster import Kind, Object
-
-EVENTS: Final = Kind("events.k8s.io", "v1", "Event", "events")
+from webhook.controller.event_writing import EVENT
+from webhook.kube.cluster import Object
 
 MAX_NOTE_BYTES: Final = 1024
 """Of an Event's note (`pkg/apis/core/validation/events.go`)."""
@@ -62,8 +61,8 @@ def event(said: Announcement, about: About, related: Configuration, now: datetim
     digest = hashlib.sha256("\0".join((*said, related.title)).encode()).hexdigest()[:16]
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": about.namespace, "name": about.deployment}
     return {
-        "apiVersion": EVENTS.api_version,
-        "kind": EVENTS.kind,
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.kind,
         "metadata": {
             "name": f"{about.deployment}.{digest}",
             "namespace": about.namespace,
@@ -82,12 +81,6 @@ def event(said: Announcement, about: About, related: Configuration, now: datetim
         "regarding": {**deployment, "uid": about.uid} if about.uid else deployment,
         "related": {"apiVersion": related.api_version, "kind": related.kind, "name": related.metadata.name},
     }
-
-
-def repeated(made: Object, now: datetime) -> Object:
-    """An Event that was made before, once more. Nothing but its series may change."""
-    series: dict[str, Any] = made.get("series") or {"count": 1}
-    return {**made, "series": {"count": series["count"] + 1, "lastObservedTime": _micro_time(now)}}
 
 
 def _note(text: str) -> str:

@@ -116,7 +116,12 @@ def _narrower(found: Webhook, wanted: Webhook) -> bool:
 
 
 def _within(rule: tuple[frozenset[str], ...], other: tuple[frozenset[str], ...]) -> bool:
-    return all(part <= wider or "*" in wider for part, wider in zip(rule, other, strict=True))
+    return all(part <= wider or _all_of(part, wider) for part, wider in zip(rule, other, strict=True))
+
+
+def _all_of(part: frozenset[str], wider: frozenset[str]) -> bool:
+    """Whether a wildcard takes all of it: of resources `*` takes no subresource (RuleWithOperations)."""
+    return "*" in wider and not any("/" in each for each in part - wider)
 
 
 def _selection(selector: Selector) -> frozenset[Hashable]:

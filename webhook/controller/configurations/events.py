@@ -4,17 +4,15 @@ from typing import Final
 
 from webhook.clock import Clock
 from webhook.controller.configurations import announcement
-from webhook.controller.configurations.announcement import EVENTS, About, Announcement
-from webhook.controller.configurations.mending import MANAGER
+from webhook.controller.configurations.announcement import About, Announcement
 from webhook.controller.configurations.settings import ConfigurationSettings
 from webhook.controller.configurations.webhooks import Configuration
+from webhook.controller.event_writing import write_event
 from webhook.controller.ports import Cluster
 from webhook.errors import ClusterError
-from webhook.kube.cluster import Kind, Object
+from webhook.kube.cluster import Kind
 
 DEPLOYMENTS: Final = Kind("apps", "v1", "Deployment", "deployments")
-
-_CONFLICT: Final = 409
 
 
 class Events:
@@ -27,18 +25,8 @@ class Events:
 
     async def write(self, said: Announcement, related: Configuration) -> None:
         """Write one. Raises `ClusterError`."""
-        made = announcement.event(said, await self._about(), related, self._clock.now())
-        try:
-            await self._cluster.create(EVENTS, made)
-        except ClusterError as error:
-            if error.status != _CONFLICT:
-                raise
-            await self._repeat(made)
-
-    async def _repeat(self, made: Object) -> None:
-        before = await self._cluster.get(EVENTS, made["metadata"]["name"], self._settings.namespace)
-        if before is not None:
-            await self._cluster.replace(EVENTS, announcement.repeated(before, self._clock.now()), manager=MANAGER)
+        now = self._clock.now()
+        await write_event(self._cluster, announcement.event(said, await self._about(), related, now), now)
 
     async def _about(self) -> About:
         settings = self._settings
