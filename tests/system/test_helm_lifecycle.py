@@ -28,6 +28,16 @@ OF_THE_NAMESPACE = (
 PREFIX = "tidewaiter"
 BUNDLE = "Y2VydGlmaWNhdGU="
 """A caBundle that nobody tries to read, in base64."""
+MADE = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {
+        "name": "tidewaiter-tls",
+        "namespace": NAMESPACE,
+        "labels": {"app.kubernetes.io/managed-by": "tidewaiter", "app.kubernetes.io/instance": "tidewaiter"},
+    },
+}
+"""What the controller makes, but for what it holds."""
 POLICY = ("--set=mode=policy", "--set=noMatch=allow", "--set=podSecurityLabels=true")
 
 
@@ -171,3 +181,19 @@ def test_a_given_certificate_gives_way_to_one_that_the_controller_makes(helm: He
     _trust(helm.cluster)
     helm.put("upgrade", *POLICY)
     assert _bundles(helm.cluster)["pods.tidewaiter.dev"] == BUNDLE
+
+
+def test_a_certificate_that_the_controller_made_gives_way_to_a_given_one_and_back(helm: Helm) -> None:
+    certificate, key = (
+        f"-----BEGIN {what}-----\nMA==\n-----END {what}-----\n" for what in ("CERTIFICATE", "PRIVATE KEY")
+    )
+    helm.put("install")
+    helm.cluster.kubectl("create", "-f", "-", input=json.dumps(MADE))
+    helm.put("upgrade", f"--set=tls.cert={certificate}", f"--set=tls.key={key}", f"--set=tls.caBundle={certificate}")
+    assert all(_bundles(helm.cluster).values())
+    helm.put("upgrade")
+    helm("rollback", "2")
+    assert all(_bundles(helm.cluster).values())
+    helm("rollback", "1")
+    assert not any(_bundles(helm.cluster).values())
+    assert helm.cluster.kubectl("get", "secret", "tidewaiter-tls", "-n", NAMESPACE, "-o", "name").stdout

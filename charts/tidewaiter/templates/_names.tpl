@@ -67,8 +67,16 @@ app.kubernetes.io/component: {{ last . }}
 {{- $names | uniq | toJson -}}
 {{- end -}}
 
+{{- /*
+The Secret of a certificate in values has a name of its own: helm takes over no Secret that somebody else made, and
+`…-tls` is the controller's, or cert-manager's.
+*/ -}}
 {{- define "tidewaiter.tlsSecret" -}}
-{{ .Values.tls.existingSecret | default (printf "%s-tls" (include "tidewaiter.name" .)) }}
+{{- if .Values.tls.existingSecret -}}
+{{ .Values.tls.existingSecret }}
+{{- else -}}
+{{ include "tidewaiter.name" . }}-tls{{ if eq (include "tidewaiter.tlsMode" .) "existingSecret" }}-given{{ end }}
+{{- end -}}
 {{- end -}}
 
 {{- define "tidewaiter.policiesConfigMap" -}}

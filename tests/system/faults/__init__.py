@@ -72,11 +72,36 @@ F-12 All replicas are killed: nothing is admitted unjudged, their own namespace 
          tests/system/test_outages.py
              test_nothing_is_admitted_unjudged_while_it_is_down
              test_what_mends_a_cluster_starts_while_it_is_down
+         tests/system/faults/test_release.py
+             test_with_everything_killed_repairs_are_possible_and_nobody_has_to_help
 F-13 A replica that has not read the policies is not ready, and denies.
          tests/kube/test_policies.py
              test_nothing_is_ready_and_all_is_denied_before_both_kinds_were_listed
          tests/server/test_cluster_policies_program.py
              test_it_is_ready_when_it_has_policies_and_denies_by_them_and_by_those_with_a_fault
+F-14 Certificates and their authorities are renewed while pods are created: no creation fails.
+         tests/system/test_certificates.py
+             test_certificates_and_authorities_change_while_pods_are_created
+         tests/system/test_rotation.py
+             test_a_change_of_certificate_and_authority_fails_no_creation
+         tests/controller/test_certificates_walk.py
+             test_for_two_years_every_certificate_that_a_replica_may_show_is_accepted
+             test_a_new_authority_is_trusted_for_a_minute_before_it_is_used_and_the_old_one_for_ten_after
+F-15 The certificate's Secret is lost or spoiled, or what the API server trusts is: it heals within two minutes, and no
+     creation fails for the Secret's sake.
+         tests/system/faults/test_release.py
+             test_f_15_a_secret_that_is_lost_or_spoiled_is_made_anew_and_no_creation_fails
+         tests/system/test_certificates.py
+             test_a_deleted_secret_is_made_anew_while_pods_are_created
+             test_a_spoiled_bundle_is_mended_and_told
+         tests/controller/test_certificates_keeper.py
+             test_a_spoiled_secret_is_mended_in_one_look
+             test_other_names_are_certified_at_once
+         tests/controller/test_certificates_rotation.py
+             test_an_expired_authority_is_replaced_with_all_it_issued
+             test_a_certificate_that_cannot_be_used_is_made_anew_by_the_same_authority
+         tests/controller/test_certificates_walk.py
+             test_whatever_is_interrupted_lost_or_spoiled_no_replica_shows_what_is_not_accepted
 F-16 The wall clock is wrong or jumps: caches, circuits and deadlines do not look at it, and a certificate is judged at
      the time that is proved for its signature.
          tests/system/faults/test_clock.py
@@ -122,6 +147,44 @@ F-22 Something that every machine has is missing: it starts, serves what it can,
              test_without_a_free_file_descriptor_it_tries_again_later
          tests/system/test_image.py
              test_it_serves_a_cluster_with_nothing_that_it_could_write_to
+F-23 The controller that works is killed as it writes reports, or loses its Lease: another goes on, each report is there
+     once, and no creation fails.
+         tests/system/faults/test_release.py
+             test_f_23_the_leading_controller_is_killed_as_it_writes_and_the_other_one_goes_on
+         tests/system/test_controller_together.py
+             test_what_is_lost_with_the_lease_in_the_midst_of_a_scan_is_everything
+         tests/system/test_controller.py
+             test_one_whose_lease_is_taken_ends
+         tests/controller/test_reporting.py
+             test_another_controller_writes_no_second_report
+             test_two_controllers_at_once_end_with_one_report_and_a_conflict
+F-24 The API server takes no report (409, 413, 429): that is counted, tried again after the next scan, and waited for by
+     nobody.
+         tests/controller/test_reporting.py
+             test_what_the_api_server_refuses_is_counted_and_the_others_are_written
+             test_a_report_that_somebody_changed_meanwhile_is_written_after_the_next_scan
+             test_an_api_server_that_is_down_is_given_up_soon
+             test_a_large_cluster_is_written_at_a_bounded_rate_in_a_bounded_time
+         tests/system/test_reports.py
+             test_a_scan_that_finds_the_same_writes_nothing_whoever_made_it
+F-25 A policy has a field that this version does not know: it is kept, and denies what it matches.
+         tests/system/test_cluster_policies.py
+             test_the_api_server_keeps_unknown_fields_for_us_to_refuse
+             test_a_policy_binds_every_replica_as_it_is_written_broken_mended_and_deleted
+         tests/system/test_controller.py
+             test_kubectl_shows_whether_a_policy_is_used
+F-29 A release is upgraded, rolled back and uninstalled, by either helm: nothing that blocks is left behind, and what an
+     emergency takes away comes back with an upgrade alone.
+         tests/system/test_whole_release.py
+             test_a_release_by_its_defaults_lives_and_leaves_nothing
+         tests/system/test_helm_lifecycle.py
+             test_a_release_is_installed_changed_rolled_back_and_gone
+             test_webhooks_that_the_controller_wrote_to_can_go
+             test_while_nothing_answers_pods_are_made_where_repairs_are_and_nowhere_else
+             test_a_given_certificate_gives_way_to_one_that_the_controller_makes
+             test_a_certificate_that_the_controller_made_gives_way_to_a_given_one_and_back
+         tests/system/faults/test_release.py
+             test_a_configuration_that_is_deleted_in_an_emergency_stays_so_until_an_upgrade
 F-30 All nodes are drained, one by one, under 200 creations a second: none fails.
          tests/system/faults/test_replicas.py
              test_f_30_nodes_drained_one_by_one_fail_no_creation
