@@ -17,7 +17,7 @@ from webhook.admission.report import plain
 from webhook.audit.results import Scan
 from webhook.audit.scan import Scanner
 from webhook.audit.summary import summarize
-from webhook.cli import audit_results, options
+from webhook.cli import audit_results, cluster_options, options
 from webhook.cli.check import FAIL_ON
 from webhook.clock import SystemClock
 from webhook.config import EngineConfig
@@ -76,17 +76,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
 )
 @options.no_match_option
 @options.pod_security_labels_option
-@options.option(
-    "--secrets-namespace",
-    metavar="NAMESPACE",
-    help="Where the Secrets lie whose keys policies of the cluster name: tidewaiter's own namespace.",
-)
-@options.option(
-    "--pull-secrets/--no-pull-secrets",
-    default=False,
-    show_default=True,
-    help="Read the Secrets that a pod names in imagePullSecrets, to see its images; needs the right to read Secrets.",
-)
+@cluster_options.secrets_namespace_option
+@cluster_options.pull_secrets_option
 @options.trust_root_option
 @options.registry_options
 @options.output_option("table", "json", "html")

@@ -14,7 +14,8 @@ from webhook.audit.results import Audited, Scan
 from webhook.audit.summary import ByPolicy, Count, Counts, Mend, Summary
 from webhook.cli import output
 from webhook.cli.exits import Exit, worst
-from webhook.verdict import ImageResult, Mode, Violation
+from webhook.cli.outputs.as_document import exempted_of, image_of, violation_of
+from webhook.verdict import Mode
 
 TOLD_SUBJECTS = 500
 """Of those that are in order; all that have findings are told."""
@@ -74,31 +75,10 @@ def _result(audited: Audited) -> dict[str, Any]:
         "allowed": not audited.denied,
         "would_be_denied": audited.would_be_denied,
         "policies": list(audited.policies),
-        "violations": [{**_violation(each), "would_deny": each in would_deny} for each in audited.findings],
+        "violations": [{**violation_of(each), "would_deny": each in would_deny} for each in audited.findings],
         "left_out": audited.left_out,
-        "exempted": [{**_violation(each), "reason": each.exemption} for each in audited.exempted],
-        "images": [_image(each) for each in audited.images],
-    }
-
-
-def _violation(violation: Violation) -> dict[str, Any]:
-    return {
-        "code": violation.code.value,
-        "path": violation.path,
-        "container": violation.container,
-        "message": violation.message,
-        "fix": violation.fix,
-        "policy": violation.policy,
-        "mode": violation.mode.value,
-    }
-
-
-def _image(image: ImageResult) -> dict[str, Any]:
-    return {
-        "reference": image.reference,
-        "digest": image.digest,
-        "verified": image.verified,
-        "signers": list(image.signers),
+        "exempted": [exempted_of(each) for each in audited.exempted],
+        "images": [image_of(each) for each in audited.images],
     }
 
 

@@ -8,7 +8,7 @@ import click
 import uvloop
 
 from webhook import config
-from webhook.cli import options
+from webhook.cli import cluster_options, options
 from webhook.config import ControllerConfig
 
 
@@ -18,13 +18,7 @@ from webhook.config import ControllerConfig
 )
 @options.option("--name", required=True, metavar="NAME", help="The release's name.")
 @options.option("--kubeconfig", type=options.FILE, help="The cluster to look after, from outside of it.")
-@options.option(
-    "--health-bind",
-    default="0.0.0.0:8080",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where /livez, /readyz and /metrics are, over plain HTTP.",
-)
+@cluster_options.health_bind_option
 @options.option(
     "--mode",
     type=click.Choice(list(options.RELEASE_MODES)),
@@ -45,11 +39,7 @@ from webhook.config import ControllerConfig
 @options.policy_option(required=False)
 @options.no_match_option
 @options.pod_security_labels_option
-@options.option(
-    "--secrets-namespace",
-    metavar="NAMESPACE",
-    help="Where the Secrets lie whose keys policies of the cluster name: tidewaiter's own namespace.",
-)
+@cluster_options.secrets_namespace_option
 @options.option(
     "--configurations",
     type=options.FOLDER,
@@ -86,12 +76,7 @@ from webhook.config import ControllerConfig
     metavar="NS",
     help="A namespace that is not audited, as the webhook does not judge it. Repeatable.",
 )
-@options.option(
-    "--pull-secrets/--no-pull-secrets",
-    default=False,
-    show_default=True,
-    help="Read the Secrets that a pod names in imagePullSecrets, to see its images; needs the right to read Secrets.",
-)
+@cluster_options.pull_secrets_option
 @options.option(
     "--report-api",
     type=click.Choice(["auto", "openreports", "wgpolicyk8s", "none"]),

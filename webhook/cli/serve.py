@@ -7,7 +7,7 @@ import click
 import uvloop
 
 from webhook import config
-from webhook.cli import options
+from webhook.cli import cluster_options, options
 from webhook.config import ServeConfig
 from webhook.server.program import run
 from webhook.workload_kinds import workload_kinds
@@ -23,13 +23,7 @@ from webhook.workload_kinds import workload_kinds
     metavar="HOST:PORT",
     help="Where reviews are answered, over HTTPS.",
 )
-@options.option(
-    "--health-bind",
-    default="0.0.0.0:8080",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where /livez, /readyz and /metrics are, over plain HTTP.",
-)
+@cluster_options.health_bind_option
 @options.option(
     "--tls-cert", type=options.FILE, required=True, help="The serving certificate (PEM); read again when it changes."
 )
@@ -69,17 +63,8 @@ from webhook.workload_kinds import workload_kinds
     metavar="SECONDS",
     help="How long policies of the cluster hold while the API server does not answer; then everything is denied.",
 )
-@options.option(
-    "--secrets-namespace",
-    metavar="NAMESPACE",
-    help="Where the Secrets lie whose keys policies of the cluster name: tidewaiter's own namespace.",
-)
-@options.option(
-    "--pull-secrets/--no-pull-secrets",
-    default=False,
-    show_default=True,
-    help="Read the Secrets that a pod names in imagePullSecrets, to see its images; needs the right to read Secrets.",
-)
+@cluster_options.secrets_namespace_option
+@cluster_options.pull_secrets_option
 @options.option(
     "--warm/--no-warm",
     default=False,

@@ -39,13 +39,14 @@ def _result(each: Judged) -> dict[str, Any]:
         "source": each.resource.source,
         "allowed": each.verdict.allowed,
         "policies": list(each.verdict.policies),
-        "violations": [_violation(violation) for violation in each.verdict.violations],
-        "exempted": [_exempted(violation) for violation in each.verdict.exempted],
-        "images": [_image(image) for image in each.verdict.images],
+        "violations": [violation_of(violation) for violation in each.verdict.violations],
+        "exempted": [exempted_of(violation) for violation in each.verdict.exempted],
+        "images": [image_of(image) for image in each.verdict.images],
     }
 
 
-def _violation(violation: Violation) -> dict[str, str]:
+def violation_of(violation: Violation) -> dict[str, str]:
+    """A finding, as all documents have it."""
     return {
         "code": violation.code.value,
         "path": violation.path,
@@ -57,11 +58,13 @@ def _violation(violation: Violation) -> dict[str, str]:
     }
 
 
-def _exempted(violation: Violation) -> dict[str, str]:
-    return {**_violation(violation), "reason": violation.exemption}
+def exempted_of(violation: Violation) -> dict[str, str]:
+    """A finding that an exemption accepts, with the reason."""
+    return {**violation_of(violation), "reason": violation.exemption}
 
 
-def _image(image: ImageResult) -> dict[str, Any]:
+def image_of(image: ImageResult) -> dict[str, Any]:
+    """What is known of an image, as all documents have it."""
     return {
         "reference": image.reference,
         "digest": image.digest,
