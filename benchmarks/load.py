@@ -43,11 +43,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. Times are in seconds; `allowed` are answers with status 200 that let the pod pass."""
+    """What came of it. Times are in seconds; `allowed` are answers with status 200 that let the pod pass.
+
+    `first` is the shortest time, which with `at_once` is when the first answer came; 0 where nobody looked.
+    """
 
     answers: int
     allowed: int
     seconds: float
+    first: float = 0.0
     p50: float
     p99: float
 
@@ -168,6 +172,7 @@ def _tally(load: Load) -> Tally:
         answers=len(times),
         allowed=load.allowed,
         seconds=perf_counter() - load.begun,
+        first=quantile(times, 0.0),
         p50=quantile(times, 0.5),
         p99=quantile(times, 0.99),
     )
