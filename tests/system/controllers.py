@@ -17,7 +17,7 @@ from tests.system.program import environment, get, here
 NAMESPACE: Final = "tidewaiter-system"
 LEASE: Final = "watch-controller"
 _NAME: Final = "watch"
-LEASE_SECONDS: Final = 4
+LEASE_SECONDS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)

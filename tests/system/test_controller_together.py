@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 
 RUNNING: Final = "running"
 RELEASE: Final = "watch"
-ENDS_WITHIN_SECONDS: Final = 5
+ENDS_WITHIN_SECONDS: Final = 20
 HARDENED: Final = {"containers": {"readOnlyRootFilesystem": True}, "mode": "Audit"}
 STAMP: Final = {"tidewaiter.dev/rendered": "0" * 64}
 
@@ -200,7 +200,7 @@ def test_what_is_lost_with_the_lease_in_the_midst_of_a_scan_is_everything(
         assert controller.leads
         patch = json.dumps({"spec": {"holderIdentity": "somebody"}})
         cluster.kubectl("patch", "lease", LEASE, "-n", NAMESPACE, "--type=merge", "-p", patch)
-        assert controller.process.wait(LEASE_SECONDS + 1) == 1
+        assert controller.process.wait(60) == 1
         assert lease(cluster)["holderIdentity"] == "somebody"
 
 
