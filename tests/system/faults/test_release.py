@@ -32,7 +32,7 @@ VALUES: Final = {
         "strict": {"containers": {"runAsNonRoot": True}},
         "watched": {"mode": "Audit", "containers": {"readOnlyRootFilesystem": True}},
     },
-    "controller": {"mendConfigurations": True, "extraArgs": ["--audit-seconds=5", "--lease-seconds=6"]},
+    "controller": {"mendConfigurations": True, "extraArgs": ["--audit-seconds=5", "--lease-seconds=12"]},
     "extraArgs": ["--drain-seconds=0"],
 }
 CONFIGURATION: Final = ("validatingwebhookconfiguration", NAME)
